@@ -1,0 +1,221 @@
+"""The asyncio network: streams that suspend, for clients and for listeners.
+
+Not built on `asyncio.StreamReader`: the code above must know which octets arrived before a TLS
+handshake, and nothing may be read ahead of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
+from postseal.send.network import Gate, Network, Stream
+
+__all__ = ["AsyncioNetwork", "AsyncioStream", "listen"]
+
+# Reading pauses above this many octets that nobody has taken.
+_HIGH_WATER = 256 * 1024
+# RFC 8305 5: Connection Attempt Delay.
+_HAPPY_EYEBALLS_DELAY = 0.25
+
+
+class AsyncioNetwork(Network):
+    """Streams over the running event loop."""
+
+    def now(self) -> float:
+        """The loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    async def connect(self, host: str, port: int, deadline: float) -> Stream:
+        """Race the addresses of `host` by Happy Eyeballs (RFC 8305)."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(deadline):
+                _, stream = await loop.create_connection(
+                    AsyncioStream, host, port, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY
+                )
+        except TimeoutError:
+            raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
+        except (OSError, UnicodeError) as error:
+            raise ConnectError(
+                f"port {port} of {host} cannot be reached: {error}", phase=Phase.CONNECT
+            ) from error
+        return stream
+
+    def gate(self, places: int) -> Gate:
+        """A gate for tasks."""
+        return _TaskGate(places)
+
+
+class AsyncioStream(asyncio.Protocol, Stream):
+    """A connection of the event loop, read and written by one task at a time."""
+
+    def __init__(self, on_connect: Callable[[AsyncioStream], None] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_connect = on_connect
+        self._arrived: list[bytes] = []
+        self._arrived_size = 0
+        self._reading_paused = False
+        self._writing_paused = False
+        self._ended = False
+        self._error: Exception | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+
+    # -- what the code above calls --------------------------------------------------------------
+
+    @property
+    def peer_address(self) -> str:
+        """The peer's IP address in text."""
+        return _host(self._transport.get_extra_info("peername"))
+
+    @property
+    def local_address(self) -> str:
+        """Our own IP address in text."""
+        return _host(self._transport.get_extra_info("sockname"))
+
+    async def read(self, deadline: float) -> bytes:
+        """Suspend until something arrives."""
+        while not self._arrived:
+            if self._error is not None:
+                raise Disconnected(f"the connection broke: {self._error}") from self._error
+            if self._ended:
+                return b""
+            self._reader = self._loop.create_future()
+            await self._wait(self._reader, deadline, "the peer sent nothing in time")
+        arrived = self._arrived
+        data = arrived[0] if len(arrived) == 1 else b"".join(arrived)
+        arrived.clear()
+        self._arrived_size = 0
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        return data
+
+    async def write(self, data: bytes, deadline: float) -> None:
+        """Hand the data to the loop; suspend while too much is under way."""
+        self._check_writable()
+        self._transport.write(data)
+        while self._writing_paused:
+            self._writer = self._loop.create_future()
+            await self._wait(self._writer, deadline, "the peer took no data in time")
+            self._check_writable()
+
+    def has_input(self) -> bool:
+        """True when something arrived or the connection ended."""
+        return bool(self._arrived) or self._ended
+
+    def close(self) -> None:
+        """Close after what was written is sent."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what was not sent is lost."""
+        self._transport.abort()
+
+    # -- what the event loop calls --------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport; tell the listener, if there is one."""
+        self._transport = cast(asyncio.Transport, transport)
+        if self._on_connect is not None:
+            self._on_connect(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep the data for the reader, and hold the peer back when it is too much."""
+        self._arrived.append(data)
+        self._arrived_size += len(data)
+        if self._arrived_size > _HIGH_WATER and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+        _wake(self._reader)
+
+    def eof_received(self) -> bool:
+        """The peer sends no more; we may still have to say something."""
+        self._ended = True
+        _wake(self._reader)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._ended = True
+        self._error = exc
+        _wake(self._reader)
+        _wake(self._writer)
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has room again."""
+        self._writing_paused = False
+        _wake(self._writer)
+
+    # -----------------------------------------------------------------------------------------
+
+    async def _wait(self, event: asyncio.Future[None], deadline: float, late: str) -> None:
+        timer = self._loop.call_at(deadline, _expire, event, late)
+        try:
+            await event
+        finally:
+            timer.cancel()
+
+    def _check_writable(self) -> None:
+        if self._transport.is_closing():
+            raise Disconnected(f"the connection broke: {self._error or 'it is closed'}")
+
+
+async def listen(
+    address: str, port: int, serve: Callable[[AsyncioStream], Awaitable[None]]
+) -> asyncio.Server:
+    """Accept connections and run `serve` for each as a task of its own; port 0 takes a free one.
+
+    `serve` closes the stream. Closing the server ends the listening, not what was accepted.
+    """
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(stream: AsyncioStream) -> None:
+        await serve(stream)
+
+    def accepted(stream: AsyncioStream) -> None:
+        task = loop.create_task(handle(stream))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return await loop.create_server(lambda: AsyncioStream(accepted), address, port, backlog=1024)
+
+
+class _TaskGate(Gate):
+    def __init__(self, places: int) -> None:
+        self._semaphore = asyncio.BoundedSemaphore(places)
+
+    async def enter(self, deadline: float) -> None:
+        if not self._semaphore.locked():
+            await self._semaphore.acquire()
+            return
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._semaphore.acquire()
+        except TimeoutError:
+            raise TimedOut("no connection became free in time", phase=Phase.CONNECT) from None
+
+    def leave(self) -> None:
+        self._semaphore.release()
+
+
+def _wake(event: asyncio.Future[None] | None) -> None:
+    if event is not None and not event.done():
+        event.set_result(None)
+
+
+def _expire(event: asyncio.Future[None], late: str) -> None:
+    if not event.done():
+        event.set_exception(TimedOut(late))
+
+
+def _host(name: object) -> str:
+    return str(name[0]) if isinstance(name, tuple) else ""

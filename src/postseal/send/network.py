@@ -1,0 +1,76 @@
+"""What the client needs of the outside world: streams, time and gates, as interfaces.
+
+Everything that waits is written once, as coroutines over these. The asyncio network suspends
+them; the blocking one never does, so `postseal.send.blocking.run` can drive the same coroutine to
+its end without an event loop.
+
+A deadline is a point on the network's own monotonic clock, in seconds. Every call that may wait
+takes one and raises `TimedOut` when it passes.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+__all__ = ["Gate", "Network", "Stream"]
+
+
+class Stream(Protocol):
+    """A connection that carries octets both ways."""
+
+    @property
+    def peer_address(self) -> str:
+        """The peer's IP address in text; empty where there is none."""
+        ...
+
+    @property
+    def local_address(self) -> str:
+        """Our own IP address in text; empty where there is none."""
+        ...
+
+    async def read(self, deadline: float) -> bytes:
+        """Read what has arrived, at least one octet; empty at the end of the stream.
+
+        Raises `Disconnected` when the connection broke.
+        """
+        ...
+
+    async def write(self, data: bytes, deadline: float) -> None:
+        """Write all of `data`. Raises `Disconnected` when the connection broke."""
+        ...
+
+    def has_input(self) -> bool:
+        """Tell, without waiting, whether octets or the end of the stream have arrived."""
+        ...
+
+    def close(self) -> None:
+        """Close once what was written is on its way; never waits and never fails."""
+        ...
+
+
+class Gate(Protocol):
+    """Lets a limited number through at a time."""
+
+    async def enter(self, deadline: float) -> None:
+        """Wait for a place."""
+        ...
+
+    def leave(self) -> None:
+        """Give the place back."""
+        ...
+
+
+class Network(Protocol):
+    """Where streams come from, and the clock that their deadlines are on."""
+
+    def now(self) -> float:
+        """The network's monotonic clock, in seconds."""
+        ...
+
+    async def connect(self, host: str, port: int, deadline: float) -> Stream:
+        """Connect by TCP, trying each address of `host`. Raises `ConnectError`."""
+        ...
+
+    def gate(self, places: int) -> Gate:
+        """A gate for this network's kind of concurrency: threads or tasks."""
+        ...

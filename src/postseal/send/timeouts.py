@@ -1,0 +1,56 @@
+"""How long each step of a delivery may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from postseal.errors import InvalidSetting, Phase
+
+__all__ = ["Timeouts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds for each step, and for the whole operation.
+
+    RFC 5321 4.5.3.2 asks relays for minutes at most steps; `for_relays` follows it. The defaults
+    are for programs with a person or a request waiting.
+    """
+
+    connect: float = 20.0
+    greeting: float = 60.0
+    handshake: float = 30.0
+    command: float = 60.0
+    body_block: float = 120.0
+    end_of_data: float = 300.0
+    total: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self)):
+            if not getattr(self, name) > 0:
+                raise InvalidSetting(f"the timeout {name} must be more than 0 seconds")
+
+    @classmethod
+    def for_relays(cls) -> Timeouts:
+        """What RFC 5321 4.5.3.2 asks for, with a shorter connect: there are other hosts to try."""
+        return cls(
+            connect=30.0,
+            greeting=300.0,
+            handshake=60.0,
+            command=300.0,
+            body_block=180.0,
+            end_of_data=600.0,
+            total=3600.0,
+        )
+
+    def of(self, phase: Phase) -> float:
+        """The seconds for waiting in `phase`."""
+        match phase:
+            case Phase.GREETING:
+                return self.greeting
+            case Phase.HANDSHAKE:
+                return self.handshake
+            case Phase.BODY:
+                return self.end_of_data
+            case _:
+                return self.command

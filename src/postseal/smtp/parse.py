@@ -1,0 +1,150 @@
+"""Command lines as a server reads them: a line of octets in, a command or the right refusal out."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Final
+
+from postseal.address import Address
+from postseal.errors import InvalidAddress, LocalProtocolError
+from postseal.smtp.commands import Auth, Command, Data, Ehlo, Mail, Noop, Quit, Rcpt, Rset, StartTLS
+from postseal.smtp.grammar import ESMTP_PARAMETER, PATH, is_base64, parse_mailbox
+from postseal.smtp.reply import Reply
+
+__all__ = ["Helo", "Refusal", "Vrfy", "parse_command", "parse_response"]
+
+
+class Refusal(Exception):
+    """A line that is no command we take; `reply` says why."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(str(reply))
+        self.reply = reply
+
+
+class Helo(Ehlo):
+    """The greeting of a client that knows no extensions (RFC 5321 4.1.1.1)."""
+
+    __slots__ = ()
+    verb = "HELO"
+
+
+class Vrfy(Noop):
+    """VRFY: never answered with what we know (RFC 5321 3.5.3 allows 252)."""
+
+    __slots__ = ()
+    verb = "VRFY"
+
+
+def parse_command(line: bytes) -> Command:
+    """Read one line without its CRLF. Raises `Refusal` with the reply that fits."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _refuse(500, "5.5.2", "the line is not UTF-8") from None
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
+        raise _refuse(500, "5.5.2", "control characters are not part of a command")
+    verb, _, argument = text.partition(" ")
+    parser = _PARSERS.get(verb.upper())
+    if parser is None:
+        raise _refuse(500, "5.5.1", "command not recognized")
+    return parser(argument.strip(" "))
+
+
+def parse_response(line: bytes) -> bytes | None:
+    """Read the answer to a SASL challenge; None when the client cancels with `*`."""
+    if line == b"*":
+        return None
+    return _decode(line)
+
+
+def _greeting(kind: type[Ehlo]) -> Callable[[str], Command]:
+    def parse(argument: str) -> Command:
+        try:
+            return kind(argument)
+        except LocalProtocolError:
+            raise _refuse(501, "5.5.4", "a host name or an address literal is needed") from None
+
+    return parse
+
+
+def _bare(command: Command) -> Callable[[str], Command]:
+    def parse(argument: str) -> Command:
+        if argument:
+            raise _refuse(501, "5.5.4", f"{command.verb} takes no argument")
+        return command
+
+    return parse
+
+
+def _auth(argument: str) -> Command:
+    mechanism, _, response = argument.partition(" ")
+    if not mechanism:
+        raise _refuse(501, "5.5.4", "a mechanism is needed")
+    initial: bytes | None = None
+    if response == "=":
+        initial = b""
+    elif response:
+        initial = _decode(response.encode())
+    try:
+        return Auth(mechanism.upper(), initial)
+    except LocalProtocolError:
+        raise _refuse(504, "5.5.4", "mechanism not recognized") from None
+
+
+def _decode(data: bytes) -> bytes:
+    if not is_base64(data):
+        raise _refuse(501, "5.5.2", "this is not base64")
+    return b64decode(data)
+
+
+def _mail(argument: str) -> Command:
+    path, parameters = _path("FROM:", argument)
+    return Mail(_mailbox(path) if path else None, parameters)
+
+
+def _rcpt(argument: str) -> Command:
+    path, parameters = _path("TO:", argument)
+    if path.lower() == "postmaster":
+        # RFC 5321 4.5.1 lets this one stand without a domain; we have none to give it.
+        raise _refuse(550, "5.1.1", "write postmaster with its domain")
+    return Rcpt(_mailbox(path), parameters)
+
+
+def _path(keyword: str, argument: str) -> tuple[str, tuple[str, ...]]:
+    if argument[: len(keyword)].upper() != keyword:
+        raise _refuse(501, "5.5.4", f"the syntax is {keyword}<address>")
+    found = PATH.match(argument := argument[len(keyword) :].lstrip(" "))
+    if found is None or argument[found.end() : found.end() + 1] not in ("", " "):
+        raise _refuse(501, "5.5.4", f"the syntax is {keyword}<address>")
+    parameters = tuple(argument[found.end() :].split())
+    if not all(ESMTP_PARAMETER.match(parameter) for parameter in parameters):
+        raise _refuse(501, "5.5.4", "a parameter is not well formed")
+    return found[1], parameters
+
+
+def _mailbox(path: str) -> Address:
+    try:
+        return parse_mailbox(path)
+    except InvalidAddress as error:
+        raise _refuse(553, "5.1.3", error.text) from None
+
+
+def _refuse(code: int, enhanced_code: str, text: str) -> Refusal:
+    return Refusal(Reply(code, (text,), enhanced_code))
+
+
+_PARSERS: Final[dict[str, Callable[[str], Command]]] = {
+    "EHLO": _greeting(Ehlo),
+    "HELO": _greeting(Helo),
+    "STARTTLS": _bare(StartTLS()),
+    "AUTH": _auth,
+    "MAIL": _mail,
+    "RCPT": _rcpt,
+    "DATA": _bare(Data()),
+    "RSET": _bare(Rset()),
+    "NOOP": lambda _: Noop(),
+    "QUIT": _bare(Quit()),
+    "VRFY": lambda _: Vrfy(),
+}

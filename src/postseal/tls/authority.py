@@ -1,0 +1,250 @@
+"""A certificate authority of one's own, for the machine that has no certificate yet.
+
+It issues what its clients verify like any other certificate, so that a first run needs no
+exception: TLS 1.3, the right name, an authority to trust. The certificates follow RFC 5280 to
+the letter that OpenSSL's X509_STRICT asks for. Nothing here touches a file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from postseal.errors import InvalidInput
+
+__all__ = ["Clock", "IssuedCertificate", "LocalAuthority", "needs_renewal"]
+
+Clock = Callable[[], float]
+"""Gives the time in seconds since the epoch, as `time.time` does."""
+
+_AUTHORITY_LIFETIME = datetime.timedelta(days=3652)
+_SERVER_LIFETIME = datetime.timedelta(days=90)
+# A client's clock may be behind.
+_BACKDATED = datetime.timedelta(hours=1)
+_MAX_COMMON_NAME = 64  # RFC 5280 appendix A.1: ub-common-name
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IssuedCertificate:
+    """A server's certificate and its private key, both as PEM.
+
+    `chain_pem` holds the certificate and then the authority's own, as a TLS server sends them.
+    """
+
+    certificate: x509.Certificate
+    chain_pem: bytes
+    key_pem: bytes
+
+
+class LocalAuthority:
+    """An authority with an EC P-256 key that issues certificates for servers and for nothing else.
+
+    Its own certificate allows no authority below it. Make one with `create`, or read one that
+    was kept with `from_pem`.
+    """
+
+    __slots__ = ("_certificate", "_key", "_key_identifier")
+
+    def __init__(self, *, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self._certificate = certificate
+        self._key = key
+        # RFC 5280 4.2.1.2: every authority's certificate has one.
+        self._key_identifier = certificate.extensions.get_extension_for_class(
+            x509.SubjectKeyIdentifier
+        ).value
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        name: str = "Postseal local authority",
+        clock: Clock = time.time,
+        key_pem: bytes | None = None,
+    ) -> Self:
+        """Make an authority that is valid for ten years.
+
+        With `key_pem` it has that key instead of a new one; who trusts an earlier certificate of
+        the same name and key trusts what the new one issues. Raises `InvalidInput` for a name of
+        no or more than 64 characters, and for a key that cannot be read.
+        """
+        if not 0 < len(name) <= _MAX_COMMON_NAME:
+            raise InvalidInput(
+                f"the name of an authority has 1 to {_MAX_COMMON_NAME} characters, not {len(name)}"
+            )
+        key = ec.generate_private_key(ec.SECP256R1()) if key_pem is None else _read_key(key_pem)
+        now = _moment(clock)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _BACKDATED)
+            .not_valid_after(now + _AUTHORITY_LIFETIME)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(for_authority=True), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .sign(key, hashes.SHA256())
+        )
+        return cls(certificate=certificate, key=key)
+
+    @classmethod
+    def from_pem(cls, *, certificate_pem: bytes, key_pem: bytes) -> Self:
+        """Read an authority that `certificate_pem` and `key_pem` gave.
+
+        Raises `InvalidInput` for what is not PEM, is no authority, or does not belong together.
+        """
+        key = _read_key(key_pem)
+        try:
+            certificate = x509.load_pem_x509_certificate(certificate_pem)
+            constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+            authority = cls(certificate=certificate, key=key)
+        except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+            raise InvalidInput("the authority's certificate cannot be read") from None
+        if not constraints.value.ca:
+            raise InvalidInput("the certificate is not that of an authority")
+        if certificate.public_key() != key.public_key():
+            raise InvalidInput("the authority's certificate and key do not belong together")
+        return authority
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The authority's own certificate, which clients trust."""
+        return self._certificate
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """The authority's own certificate as PEM; give it to clients."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        """The private key as PEM (PKCS #8), not encrypted; keep it where nobody else reads."""
+        return _write_key(self._key)
+
+    def issue_server(self, names: Sequence[str], *, clock: Clock = time.time) -> IssuedCertificate:
+        """Issue a certificate and a new key for a TLS server, valid for 90 days.
+
+        `names` are DNS names in A-labels and IP addresses; the first is the subject's. It never
+        outlives the authority. Raises `InvalidInput` for no names, for one that cannot be in a
+        certificate, and when the authority itself has expired.
+        """
+        if not names:
+            raise InvalidInput("a server's certificate needs a name")
+        now = _moment(clock)
+        not_after = min(now + _SERVER_LIFETIME, self._certificate.not_valid_after_utc)
+        if not_after <= now:
+            raise InvalidInput(
+                f"the authority expired on {self._certificate.not_valid_after_utc:%Y-%m-%d}"
+            )
+        # RFC 5280 4.2.1.6: without a subject, the subject alternative name must be critical.
+        fits = len(names[0]) <= _MAX_COMMON_NAME
+        common = [x509.NameAttribute(NameOID.COMMON_NAME, names[0])] if fits else []
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name(common))
+            .issuer_name(self._certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(max(now - _BACKDATED, self._certificate.not_valid_before_utc))
+            .not_valid_after(not_after)
+            .add_extension(
+                x509.SubjectAlternativeName([_general_name(name) for name in names]),
+                critical=not fits,
+            )
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(for_authority=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                    self._key_identifier
+                ),
+                critical=False,
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        return IssuedCertificate(
+            certificate=certificate,
+            chain_pem=certificate.public_bytes(serialization.Encoding.PEM) + self.certificate_pem,
+            key_pem=_write_key(key),
+        )
+
+    def has_issued(self, certificate: x509.Certificate) -> bool:
+        """Tell whether this authority's key signed `certificate`."""
+        try:
+            certificate.verify_directly_issued_by(self._certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
+
+def needs_renewal(certificate: x509.Certificate, now: float) -> bool:
+    """Tell whether a third or less of the certificate's life is left at `now` (epoch seconds)."""
+    begin = certificate.not_valid_before_utc.timestamp()
+    end = certificate.not_valid_after_utc.timestamp()
+    return now < begin or end - now <= (end - begin) / 3
+
+
+def _moment(clock: Clock) -> datetime.datetime:
+    # RFC 5280 4.1.2.5.2: times have no fractions of a second.
+    return datetime.datetime.fromtimestamp(int(clock()), tz=datetime.UTC)
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:
+        return x509.DNSName(name)
+    except ValueError:
+        raise InvalidInput(f"{name!a} cannot be a name in a certificate: write A-labels") from None
+
+
+def _key_usage(*, for_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not for_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=for_authority,
+        crl_sign=for_authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _read_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
+        raise InvalidInput("the authority's key cannot be read") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InvalidInput("the authority's key is not one for elliptic curves")
+    return key
+
+
+def _write_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
