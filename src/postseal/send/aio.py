@@ -111,6 +111,11 @@ class AsyncioStream(asyncio.Protocol, Stream):
         """Close after what was written is sent."""
         self._transport.close()
 
+    def interrupt(self) -> None:
+        """Make a read that waits raise `TimedOut` now."""
+        if self._reader is not None:
+            _expire(self._reader, "the wait was cut short")
+
     def abort(self) -> None:
         """Close at once; what was not sent is lost."""
         self._transport.abort()

@@ -17,8 +17,10 @@ from postseal.errors import (
     HandshakeFailed,
     MailError,
     Phase,
+    RemoteProtocolError,
     StartTLSInjection,
     StartTLSStripped,
+    TimedOut,
 )
 from postseal.secrets import Secret
 from postseal.send.endpoint import Endpoint, is_loopback
@@ -182,7 +184,12 @@ class Connection:
             await self._authenticate(self._options.password, deadline)
 
     async def _greeting(self, deadline: float) -> None:
-        reply = await self.reply(deadline=deadline)
+        try:
+            reply = await self.reply(deadline=deadline)
+        except (TimedOut, Disconnected, RemoteProtocolError) as error:
+            if self.endpoint.opening is Opening.STARTTLS and error.code is None:
+                error.hint = "A port that gives no greeting may want TLS at once: try smtps://."
+            raise
         if reply.code != 220:
             raise ConnectError(
                 f"the server does not take mail: {reply}",

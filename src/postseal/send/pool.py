@@ -13,6 +13,7 @@ __all__ = ["Pool"]
 
 # Servers close what idles; RFC 5321 4.5.3.2.7 lets them after five minutes, many do earlier.
 _MAX_IDLE = 60.0
+_GOODBYE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +44,29 @@ class Pool:
         self._options = options
         self._gate = network.gate(max_connections)
         self._idle: list[_Idle] = []
+        self._taken = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """True when no connection is open or being opened."""
+        return not self._idle and not self._taken
 
     async def take(self, deadline: float) -> Connection:
         """Get a connection that is ready for a message; give it back with `put_back`."""
         await self._gate.enter(deadline)
+        self._taken += 1
         try:
             while self._idle:
                 # The newest is the likeliest to be alive.
                 idle = self._idle.pop()
-                fresh = self._network.now() - idle.since < _MAX_IDLE
-                if fresh and idle.connection.is_usable:
+                if not self._is_stale(idle):
                     return idle.connection
                 idle.connection.close()
             return await Connection.open(
                 self._network, self._endpoint, self._options, deadline=deadline
             )
         except BaseException:
-            self._gate.leave()
+            self._leave()
             raise
 
     def put_back(self, connection: Connection) -> None:
@@ -68,11 +75,28 @@ class Pool:
             self._idle.append(_Idle(connection, self._network.now()))
         else:
             connection.close()
-        self._gate.leave()
+        self._leave()
+
+    async def drop_stale(self) -> None:
+        """Say QUIT on what idled for too long."""
+        stale = [idle for idle in self._idle if self._is_stale(idle)]
+        self._idle = [idle for idle in self._idle if idle not in stale]
+        for idle in stale:
+            await self._quit(idle)
 
     async def close(self) -> None:
-        """Say QUIT on the idle connections."""
+        """Say QUIT on all that are idle."""
         while self._idle:
-            idle = self._idle.pop()
-            limit = self._network.now() + self._options.timeouts.command
-            await idle.connection.quit(deadline=limit)
+            await self._quit(self._idle.pop())
+
+    async def _quit(self, idle: _Idle) -> None:
+        limit = self._network.now() + _GOODBYE
+        await idle.connection.quit(deadline=limit)
+
+    def _is_stale(self, idle: _Idle) -> bool:
+        too_old = self._network.now() - idle.since >= _MAX_IDLE
+        return too_old or not idle.connection.is_usable
+
+    def _leave(self) -> None:
+        self._taken -= 1
+        self._gate.leave()

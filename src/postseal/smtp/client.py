@@ -135,7 +135,7 @@ class ClientSession:
 
     def send(self, command: Command) -> bytes:
         """Say `command`; return its octets."""
-        kind = type(command)
+        kind: type[Command] = type(command)
         if kind not in _ALLOWED[self.state]:
             self._refuse(command)
         if self._unanswered:
@@ -184,7 +184,7 @@ class ClientSession:
         """
         if not data:
             return self._end_of_stream()
-        if self._is_deaf:
+        if self._is_deaf():
             raise LocalProtocolError(f"no reply can be read while {self.state.value}")
         parser = self._parser
         parser.feed(data)
@@ -192,14 +192,13 @@ class ClientSession:
         try:
             while (reply := parser.next_reply()) is not None:
                 events.append(self._answered(reply))
-                if self._is_deaf:
+                if self._is_deaf():
                     break
         except BaseException:
             self.state = _S.CLOSED
             raise
         return events
 
-    @property
     def _is_deaf(self) -> bool:
         return self.state in (_S.HANDSHAKE, _S.CLOSED)
 

@@ -1,0 +1,77 @@
+"""Saying what was measured, where and on what: a table for people, lines of JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.case import Case, Row
+
+__all__ = ["describe_run", "format_json", "print_table"]
+
+_HEADINGS = ("bench", "case", "ours", "peer", "peer name", "unit", "ratio")
+
+
+def describe_run(cases: Sequence[Case], *, runs: int, size: int | None) -> list[str]:
+    """Say what the numbers depend on: machine and its load, Python, versions, work done."""
+    load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
+    lines = [
+        f"machine: {_processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}",
+        f"load before: {load}",
+        f"Python: {platform.python_implementation()} {platform.python_version()}",
+        f"runs: {runs} of each side, in turn; medians",
+    ]
+    for case in cases:
+        sides = ", ".join(f"{side.name} {side.version()}" for side in (case.ours, case.peer))
+        work = f"{size or case.size} operations a run"
+        lines.append(f"{case.name}: {sides}; {case.server_version()}; {work}")
+    return lines
+
+
+def format_json(row: Row) -> str:
+    """Write a row as one line of JSON."""
+    return json.dumps(asdict(row))
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """Print the rows: by rich where it is installed, in plain columns otherwise."""
+    cells = [
+        (
+            *(row.bench, row.case, f"{row.ours:,.0f}", f"{row.peer:,.0f}"),
+            *(row.peer_name, row.unit, f"{row.ratio:.2f} x"),
+        )
+        for row in rows
+    ]
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ModuleNotFoundError:
+        _print_columns([_HEADINGS, *cells])
+        return
+    table = Table(*_HEADINGS)
+    for line in cells:
+        table.add_row(*line)
+    Console(file=sys.stdout).print(table)
+
+
+def _print_columns(lines: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
+
+
+def _processor() -> str:
+    # platform.processor() is empty on most Linux systems.
+    about = Path("/proc/cpuinfo")
+    if about.exists():
+        for line in about.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,42 @@
+"""How commands speak: results on standard output, errors as one line on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from postseal.errors import InvalidInput, MailError
+
+__all__ = ["errors_as_lines", "show", "terminal_safe"]
+
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+_results = Console(highlight=False, soft_wrap=True)
+
+_FAILED = 1
+_USAGE = 2
+
+
+def show(label: str, value: str) -> None:
+    """Print one line of a result, its label in a column of its own."""
+    _results.print(Text(f"{label:<12}", style="bold"), Text(terminal_safe(value)), sep="")
+
+
+@contextmanager
+def errors_as_lines() -> Iterator[None]:
+    """Turn a `MailError` into its line and an exit status: 2 for wrong input, else 1."""
+    try:
+        yield
+    except MailError as error:
+        line = Text("error: ", style="bold red")
+        line.append(terminal_safe(str(error)), style="not bold default")
+        _errors.print(line)
+        raise typer.Exit(_USAGE if isinstance(error, InvalidInput) else _FAILED) from None
+
+
+def terminal_safe(text: str) -> str:
+    """Text of strangers without what a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)

@@ -1,0 +1,101 @@
+"""`postseal send`: one message through one server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postseal.cli.output import errors_as_lines, show
+from postseal.errors import AuthError, InvalidInput
+from postseal.mail import Attachment, Message
+from postseal.secrets import Secret
+from postseal.send import Delivery, Endpoint, Mailer
+
+__all__ = ["send"]
+
+_PASSWORD_VARIABLE = "POSTSEAL_PASSWORD"  # noqa: S105  # a name, no password
+
+
+def send(
+    url: Annotated[
+        str, typer.Argument(help="The server, for example smtp://ada@mail.example.com.")
+    ],
+    sender: Annotated[str, typer.Option("--from", help="The author: Ada <ada@example.com>.")],
+    to: Annotated[list[str], typer.Option("--to", help="A recipient; may be repeated.")],
+    subject: Annotated[str, typer.Option("--subject", help="The subject.")] = "",
+    text: Annotated[
+        str | None, typer.Option("--text", help="The text; - reads standard input.")
+    ] = None,
+    html: Annotated[str | None, typer.Option("--html", help="The same as HTML.")] = None,
+    cc: Annotated[list[str] | None, typer.Option("--cc", help="A further recipient.")] = None,
+    bcc: Annotated[list[str] | None, typer.Option("--bcc", help="A hidden recipient.")] = None,
+    attach: Annotated[
+        list[Path] | None, typer.Option("--attach", help="A file to attach; may be repeated.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", help="Trust the authorities in this PEM file, and no others."),
+    ] = None,
+) -> None:
+    """Send a message, and show how sealed its way was.
+
+    smtp:// (STARTTLS) and smtps:// verify the server and fail when they cannot. The password of
+    the user in the URL comes from POSTSEAL_PASSWORD, or is asked for.
+    """
+    with errors_as_lines():
+        endpoint = Endpoint.parse(url)
+        message = Message(
+            from_=sender,
+            to=to,
+            cc=cc or (),
+            bcc=bcc or (),
+            subject=subject,
+            text=_read_text(text),
+            html=html,
+            attachments=[Attachment.from_path(path) for path in attach or ()],
+        )
+        password = _password(endpoint) if endpoint.username else None
+        with Mailer(url, password=password, ca_file=ca_file) as mailer:
+            delivery = mailer.send(message)
+        _show(delivery)
+    if delivery.refused:
+        raise typer.Exit(1)
+
+
+def _read_text(text: str | None) -> str | None:
+    if text != "-":
+        return text
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"standard input is not {error.encoding} text") from None
+
+
+def _password(endpoint: Endpoint) -> Secret:
+    if given := os.environ.get(_PASSWORD_VARIABLE):
+        return Secret(given)
+    if not sys.stdin.isatty():
+        raise AuthError(
+            f"there is no password for {endpoint.username}",
+            hint=f"Set {_PASSWORD_VARIABLE}, or run the command in a terminal to be asked.",
+        )
+    asked: str = typer.prompt(
+        f"Password of {endpoint.username} at {endpoint.host}", hide_input=True, err=True
+    )
+    return Secret(asked)
+
+
+def _show(delivery: Delivery) -> None:
+    for recipient in delivery.accepted:
+        show("accepted", str(recipient))
+    for refusal in delivery.refused:
+        show("refused", f"{refusal.recipient} ({refusal.phase}): {refusal.reply}")
+    show("server", f"{delivery.host} ({delivery.peer_address}): {delivery.reply}")
+    show("TLS", delivery.tls.version or "none: this message crossed the network in clear")
+    if delivery.tls.version:
+        show("cipher", delivery.tls.cipher or "")
+        show("verified by", delivery.tls.authenticated_by or "nothing: the peer may be anybody")

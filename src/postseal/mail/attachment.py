@@ -1,0 +1,163 @@
+"""Files that travel with a message: a name, a content type, and a source of octets."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from postseal.errors import InvalidHeader, InvalidInput
+from postseal.mail._text import excerpt, refuse_controls
+from postseal.mail.content import BytesContent, Content, FileContent, PathContent, ReadableFile
+from postseal.mail.encodings import base64_chunks, base64_size
+from postseal.mail.parameters import ContentType
+
+__all__ = ["Attachment"]
+
+_UNKNOWN = "application/octet-stream"
+# What `mimetypes` calls an encoding is the type of the file as it is.
+_COMPRESSED = {"br": _UNKNOWN, "bzip2": "application/x-bzip2", "compress": "application/x-compress"}
+_COMPRESSED |= {"gzip": "application/gzip", "xz": "application/x-xz"}
+_MAX_FILENAME = 255
+# Path separators, and the marks that make `exe.pdf` out of `fdp.exe` for the eye.
+_NOT_IN_FILENAME = re.compile("[/\\\\\u202a-\u202e\u2066-\u2069]")
+# RFC 2045 6.4: no encoding but the identity for composite types; RFC 6532 3.7 excepts one.
+_COMPOSITE = re.compile(r"multipart/|message/(?!global)")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file name as the receiver will see it, a content type, and the content.
+
+    The name is no path: separators, `.` and `..`, controls and text direction overrides raise
+    `InvalidHeader`, as does a malformed content type. Parts and messages (`multipart/...`,
+    `message/...`) may not be encoded as attachments are, so they cannot be given as types
+    (RFC 2045 6.4). Content is read when the message is written, in pieces.
+    """
+
+    filename: str
+    content_type: str
+    content: Content
+
+    def __post_init__(self) -> None:
+        _check_filename(self.filename)
+        media_type = ContentType.parse(self.content_type).media_type
+        if _COMPOSITE.match(media_type):
+            raise InvalidHeader(
+                f"an attachment cannot be {media_type}: such parts may not be encoded",
+                hint=f"Give {_UNKNOWN} as its content type.",
+            )
+
+    @classmethod
+    def from_path(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        filename: str | None = None,
+        content_type: str | None = None,
+    ) -> Self:
+        """Attach a regular file, named by the last part of its path unless told otherwise.
+
+        It is opened each time the message is written. Raises `InvalidInput` if it cannot be
+        read; so does writing the message once the file has changed or vanished.
+        """
+        path = Path(path)
+        if filename is None:
+            # Some systems store the letters of names taken apart; receivers show them so.
+            filename = unicodedata.normalize("NFC", path.name)
+        return cls._of(filename, content_type, PathContent.of(path))
+
+    @classmethod
+    def from_bytes(
+        cls,
+        data: bytes | bytearray | memoryview,
+        *,
+        filename: str,
+        content_type: str | None = None,
+    ) -> Self:
+        """Attach octets from memory; text has to be encoded by the caller."""
+        return cls._of(filename, content_type, BytesContent(_frozen(data)))
+
+    @classmethod
+    def from_file(
+        cls, file: ReadableFile, *, filename: str, content_type: str | None = None
+    ) -> Self:
+        """Attach what an open binary file gives from its present position to its end.
+
+        It is read when the message is written, and must stay open till then. One that can seek
+        can be written again; any other raises `InvalidInput` the second time, and the size of
+        its message is unknown.
+        """
+        return cls._of(filename, content_type, FileContent(file))
+
+    @property
+    def encoded_size(self) -> int | None:
+        """The octets that `encoded` yields, None if the content's size is unknown."""
+        size = self.content.size
+        return None if size is None else base64_size(size)
+
+    def encoded(self) -> Iterator[bytes]:
+        """Yield the content in lines of base64.
+
+        Raises `InvalidInput` if it cannot be read, or its size is not what it was.
+        """
+        return base64_chunks(self._counted())
+
+    def _counted(self) -> Iterator[bytes]:
+        expected = self.content.size
+        count = 0
+        for piece in self.content.read():
+            count += len(piece)
+            if expected is not None and count > expected:
+                break
+            yield piece
+        if expected is not None and count != expected:
+            raise InvalidInput(
+                f"the attachment {excerpt(self.filename)} has "
+                f"{'more' if count > expected else 'fewer'} than its {expected} octets: "
+                "it changed while it was read",
+                hint="Attach it again once nothing writes to it.",
+            )
+
+    @classmethod
+    def _of(cls, filename: str, content_type: str | None, content: Content) -> Self:
+        return cls(filename, content_type or _guess(filename), content)
+
+
+def _frozen(data: object) -> bytes:
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise InvalidInput(
+        f"an attachment is made of bytes, not {type(data).__name__}",
+        hint="Encode text first: text.encode().",
+    )
+
+
+def _check_filename(filename: str) -> None:
+    refuse_controls(filename, "a file name")
+    if filename in {"", ".", ".."}:
+        raise InvalidHeader(f"{filename!a} is no file name")
+    if len(filename) > _MAX_FILENAME:
+        raise InvalidHeader(
+            f"the file name {excerpt(filename)} is longer than {_MAX_FILENAME} characters"
+        )
+    if found := _NOT_IN_FILENAME.search(filename):
+        raise InvalidHeader(
+            f"a file name holds {found[0]!a} at position {found.start() + 1}: "
+            f"{excerpt(filename, found.start())}",
+            hint="Give the name alone, without a path." if found[0] in "/\\" else None,
+        )
+
+
+def _guess(filename: str) -> str:
+    # From the first dot on, since the whole might be taken for a URL.
+    _, dot, extensions = filename.partition(".")
+    guessed, compression = mimetypes.guess_type(f"file{dot}{extensions}")
+    if compression:
+        return _COMPRESSED.get(compression, _UNKNOWN)
+    return guessed if guessed and not _COMPOSITE.match(guessed) else _UNKNOWN

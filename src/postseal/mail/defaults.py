@@ -1,0 +1,26 @@
+"""Where a message takes the time and its random tokens from, unless told otherwise."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+__all__ = ["Clock", "RandomSource", "local_now", "random_octets"]
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Gives the present moment with its offset from UTC."""
+
+RandomSource: TypeAlias = Callable[[int], bytes]
+"""Gives as many octets as asked for, which nobody can predict."""
+
+
+def local_now() -> datetime:
+    """Read the system's clock, with the offset of the local time zone."""
+    return datetime.now(UTC).astimezone()
+
+
+def random_octets(count: int) -> bytes:
+    """Draw from the operating system's cryptographic source."""
+    return secrets.token_bytes(count)

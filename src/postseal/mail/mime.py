@@ -1,0 +1,87 @@
+"""The tree of parts that a body is made of, laid out as segments to be written in order.
+
+A part is its header fields and its body. Bodies are octets and attachments; neighbouring octets
+are joined, so that a message without attachments is one piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from postseal.mail.attachment import Attachment
+from postseal.mail.encodings import BOUNDARY_START, encode_text
+from postseal.mail.parameters import ContentType, parameterized_field
+
+__all__ = ["Part", "Segment", "attachment_part", "joined", "multipart", "text_part"]
+
+Segment: TypeAlias = bytes | Attachment
+"""A stretch of a body: octets as they are sent, or an attachment, which encodes itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A MIME entity (RFC 2045 2.4): its `Content-` fields, with CRLF each, and its body."""
+
+    fields: bytes
+    body: tuple[Segment, ...]
+
+
+def text_part(subtype: str, text: str) -> Part:
+    """Make a `text/` part in UTF-8, encoded as its content needs."""
+    encoding, body = encode_text(text)
+    fields = (
+        f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
+    )
+    return Part(fields.encode("ascii"), (body,))
+
+
+def attachment_part(attachment: Attachment) -> Part:
+    """Make a base64 part that is offered for saving under its file name (RFC 2183)."""
+    content_type = ContentType.parse(attachment.content_type)
+    fields = b"".join(
+        (
+            parameterized_field("Content-Type", content_type.media_type, content_type.parameters),
+            b"Content-Transfer-Encoding: base64\r\n",
+            parameterized_field(
+                "Content-Disposition", "attachment", (("filename", attachment.filename),)
+            ),
+        )
+    )
+    return Part(fields, (attachment,))
+
+
+def multipart(subtype: str, parts: Sequence[Part], *, token: str) -> Part:
+    """Put parts together in the given order (RFC 2046 5.1).
+
+    `token` goes into the boundary: hexadecimal digits, 32 at most, which nobody can predict. A
+    multipart within one of the same subtype needs a token of its own.
+    """
+    boundary = f"{BOUNDARY_START.decode('ascii')}{subtype}_{token}"
+    fields = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'
+    delimiter = f"--{boundary}".encode("ascii")
+    segments: list[Segment] = []
+    line_end = b""
+    for part in parts:
+        segments += (line_end, delimiter, b"\r\n", part.fields, b"\r\n", *part.body)
+        # The line end before a delimiter belongs to the delimiter.
+        line_end = b"\r\n"
+    segments += (line_end, delimiter, b"--\r\n")
+    return Part(fields.encode("ascii"), joined(segments))
+
+
+def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Join neighbouring octets; what follows the last attachment is one segment."""
+    joined: list[Segment] = []
+    octets: list[bytes] = []
+    for segment in segments:
+        if isinstance(segment, bytes):
+            octets.append(segment)
+            continue
+        if octets:
+            joined.append(b"".join(octets))
+            octets = []
+        joined.append(segment)
+    joined.append(b"".join(octets))
+    return tuple(joined)

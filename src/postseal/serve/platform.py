@@ -1,0 +1,202 @@
+"""The platform: store, listeners, worker and pages, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from postseal.dns import Resolver, SystemResolver
+from postseal.errors import ConnectError
+from postseal.send.aio import AsyncioNetwork
+from postseal.serve.data_directory import DataDirectory, DataDirectoryLock, write_atomically
+from postseal.serve.destinations import Destinations
+from postseal.serve.first_run import Announcement, ServerIdentity, ensure_identity, prepare
+from postseal.serve.intake import Intake
+from postseal.serve.listener import Listener, ListenerRules
+from postseal.serve.routing import Router
+from postseal.serve.setting_types import DeliveryMode
+from postseal.serve.settings import ListenerSettings, Settings
+from postseal.serve.storage import Store
+from postseal.serve.web import create_app, serve_web
+from postseal.serve.worker import Worker
+from postseal.smtp.rules import Offer, ServerRules
+from postseal.tls import Opening, server_context
+
+__all__ = ["Address", "Platform", "serving"]
+
+_RENEWAL_SECONDS: Final = 6 * 3600.0
+
+_log = structlog.get_logger("postseal.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where one of the platform's ports is."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A platform that is up: where it listens, and the authority its clients must trust."""
+
+    listeners: Mapping[str, Address]
+    authority: Path | None
+    mode: DeliveryMode
+
+
+class _Certificates:
+    """The listeners' TLS context, made anew when the certificate is."""
+
+    def __init__(self, settings: Settings, identity: ServerIdentity) -> None:
+        self._settings = settings
+        self.identity = identity
+        self._context = server_context(identity.certificate, identity.key)
+
+    def context(self) -> ssl.SSLContext:
+        return self._context
+
+    async def keep_current(self) -> None:
+        """Renew and reload the certificate from time to time."""
+        while True:
+            await asyncio.sleep(_RENEWAL_SECONDS)
+            try:
+                identity = await asyncio.to_thread(ensure_identity, self._settings)
+                self._context = server_context(identity.certificate, identity.key)
+            except Exception:  # noqa: BLE001  # whatever it is, the listeners go on
+                # The present certificate stays in use; the next round tries again.
+                _log.exception("the certificate could not be renewed")
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings,
+    *,
+    announce: Callable[[Announcement], None],
+    resolver: Resolver | None = None,
+) -> AsyncIterator[Platform]:
+    """Run the platform for as long as the context lasts.
+
+    `announce` shows the passwords of a first run. Raises `DataDirectoryError`, `StorageError`,
+    `InvalidSetting` for a certificate that cannot be used, and `ConnectError` for an address
+    that cannot be listened on. Leaving takes no more mail, finishes what is being stored, and
+    gives leases back.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        lock = stack.enter_context(DataDirectoryLock.acquire(settings.data_directory))
+        directory = lock.directory
+        store = await Store.open(directory.database)
+        stack.push_async_callback(store.close)
+        prepared = await prepare(settings, store, announce=announce)
+        # Who held leases on this directory is dead: we have its lock.
+        await store.release_all()
+        certificates = _Certificates(settings, prepared.identity)
+        stack.push_async_callback(_cancel, asyncio.create_task(certificates.keep_current()))
+        if settings.delivery.mode is DeliveryMode.LIVE:
+            worker = _worker(settings, store, resolver or SystemResolver())
+            stack.push_async_callback(_cancel, asyncio.create_task(worker.run()))
+        addresses: dict[str, Address] = {}
+        intake = Intake(settings, store)
+        for rules, where in _listeners(settings, certificates):
+            listener = Listener(rules, intake, settings.data_directory)
+            await _open(listener, where)
+            stack.push_async_callback(listener.close)
+            addresses[rules.name] = Address(listener.address, listener.port)
+        if settings.web.enabled:
+            addresses["web"] = await _open_web(settings, store, stack)
+        platform = Platform(addresses, prepared.identity.authority, settings.delivery.mode)
+        stack.callback(directory.runtime.unlink, missing_ok=True)
+        _write_runtime(directory, platform)
+        yield platform
+
+
+def _worker(settings: Settings, store: Store, resolver: Resolver) -> Worker:
+    router = Router(settings, resolver)
+    return Worker(store, router, Destinations(AsyncioNetwork()), settings.delivery)
+
+
+def _listeners(
+    settings: Settings, certificates: _Certificates
+) -> list[tuple[ListenerRules, ListenerSettings]]:
+    limits, listeners = settings.limits, settings.listeners
+
+    def rules(name: str, opening: Opening, starttls: Offer, auth: Offer) -> ListenerRules:
+        return ListenerRules(
+            name=name,
+            opening=opening,
+            session=ServerRules(
+                hostname=settings.hostname,
+                starttls=starttls,
+                authentication=auth,
+                max_message_size=limits.max_message_size,
+                max_recipients=limits.max_recipients,
+            ),
+            context=certificates.context,
+            max_connections=limits.max_connections,
+        )
+
+    every = [
+        (
+            rules("submission", Opening.STARTTLS, Offer.REQUIRED, Offer.REQUIRED),
+            listeners.submission,
+        ),
+        (
+            rules("submissions", Opening.IMPLICIT, Offer.UNAVAILABLE, Offer.REQUIRED),
+            listeners.submissions,
+        ),
+        # RFC 3207 4: a publicly referenced server must not require TLS.
+        (rules("mx", Opening.STARTTLS, Offer.OFFERED, Offer.UNAVAILABLE), listeners.mx),
+    ]
+    return [(one, where) for one, where in every if where.enabled]
+
+
+async def _open(listener: Listener, where: ListenerSettings) -> None:
+    try:
+        await listener.open(where.address, where.port)
+    except OSError as error:
+        name = listener.rules.name
+        raise ConnectError(
+            f"cannot listen on {where.address} port {where.port}: {error.strerror}",
+            hint=f"Change `listeners.{name}`, or stop what listens there.",
+        ) from error
+
+
+async def _open_web(settings: Settings, store: Store, stack: contextlib.AsyncExitStack) -> Address:
+    app = create_app(
+        store,
+        mode=settings.delivery.mode,
+        hosts=(settings.hostname,),
+        dangerous_plain_http_beyond_loopback=settings.web.dangerous_plain_http_beyond_loopback,
+    )
+    server = await serve_web(app, host=settings.web.address, port=settings.web.port)
+    stack.push_async_callback(server.close)
+    return Address(server.host, server.port)
+
+
+def _write_runtime(directory: DataDirectory, platform: Platform) -> None:
+    """Tell other programs of this machine where we listen, now that we do."""
+    runtime = {
+        "pid": os.getpid(),
+        "listeners": {
+            name: {"address": one.address, "port": one.port}
+            for name, one in platform.listeners.items()
+        },
+        "authority": str(platform.authority) if platform.authority else None,
+    }
+    write_atomically(directory.runtime, json.dumps(runtime, indent=1).encode() + b"\n", mode=0o600)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,110 @@
+"""Where the mail for a domain goes: a fixed route, or the domain's mail exchangers (RFC 5321 5)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, MutableSequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from postseal.dns import MX, Resolver
+from postseal.errors import MailError, PermanentlyRejected, Phase
+from postseal.send.connection import ConnectionOptions
+from postseal.send.endpoint import Endpoint
+from postseal.send.timeouts import Timeouts
+from postseal.serve.setting_routes import DEFAULT_ROUTE, Route
+from postseal.serve.settings import Settings
+from postseal.tls import Opening, PolicySource, TLSLevel, Trust
+
+__all__ = ["Hop", "Router"]
+
+# RFC 5321 5.1: a client SHOULD try at least two addresses; more than this helps nobody.
+_MAX_HOSTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A server to try, and how; `rule` says in words what made it so."""
+
+    endpoint: Endpoint
+    options: ConnectionOptions
+    rule: str
+
+
+class Router:
+    """Turns a recipient's domain into the servers to try, in order."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        resolver: Resolver,
+        *,
+        shuffle: Callable[[MutableSequence[MX]], None] = random.shuffle,
+    ) -> None:
+        self._settings = settings
+        self._resolver = resolver
+        self._shuffle = shuffle
+
+    async def hops(self, domain: str) -> tuple[Hop, ...]:
+        """Give the servers for a domain in A-labels or an address literal, at least one.
+
+        Raises `PermanentlyRejected` for a domain that takes no mail, and what the resolver raises.
+        """
+        routes = self._settings.delivery.routes
+        for key in (domain, DEFAULT_ROUTE):
+            if (route := routes.get(key)) is not None:
+                return (self._fixed(key, route),)
+        if domain.startswith("["):
+            host = domain[1:-1].removeprefix("ipv6:").removeprefix("IPv6:")
+            return (self._exchanger(host, "address literal"),)
+        return tuple(
+            self._exchanger(host, f"MX of {domain}") for host in await self._exchangers(domain)
+        )
+
+    def _fixed(self, key: str, route: Route) -> Hop:
+        endpoint = Endpoint.parse(route.url)
+        options = ConnectionOptions(
+            trust=Trust.only(route.ca_file) if route.ca_file else Trust.system(),
+            policy_source=PolicySource.CONFIGURATION,
+            tls_name=route.tls_name,
+            local_name=self._settings.hostname,
+            timeouts=Timeouts.for_relays(),
+        )
+        rule = f'{endpoint.level.word}, by delivery.routes."{key}"'
+        return Hop(endpoint, options, rule)
+
+    def _exchanger(self, host: str, found: str) -> Hop:
+        delivery = self._settings.delivery
+        level = TLSLevel[delivery.mx_tls.name]
+        endpoint = Endpoint(host, delivery.mx_port, Opening.STARTTLS, level)
+        options = ConnectionOptions(
+            policy_source=PolicySource.CONFIGURATION,
+            local_name=self._settings.hostname,
+            timeouts=Timeouts.for_relays(),
+        )
+        return Hop(endpoint, options, f"{level.word}, by delivery.mx_tls ({found})")
+
+    async def _exchangers(self, domain: str) -> tuple[str, ...]:
+        records = await self._resolver.mx(domain)
+        if not records:
+            # RFC 5321 5.1: without MX, the domain itself is the host.
+            return (domain,)
+        if any(not record.host for record in records):
+            # RFC 7505 3: the null MX.
+            raise _no_mail(f"the domain {domain} takes no mail (null MX)", "5.1.10")
+        hosts: list[str] = []
+        for _, equals in groupby(records, key=lambda record: record.preference):
+            same = list(equals)
+            if any(record.host == self._settings.hostname for record in same):
+                # RFC 5321 5.1: we are an exchanger; those not better than us are no way onward.
+                break
+            self._shuffle(same)
+            hosts += [record.host for record in same]
+        if not hosts:
+            raise _no_mail(f"the mail for {domain} would come back to us", "5.4.6")
+        return tuple(hosts[:_MAX_HOSTS])
+
+
+def _no_mail(text: str, enhanced_code: str) -> MailError:
+    return PermanentlyRejected(text, phase=Phase.RESOLVE, enhanced_code=enhanced_code)

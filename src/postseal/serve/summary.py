@@ -1,0 +1,46 @@
+"""What lists show of a message: four header fields, decoded and cut."""
+
+from __future__ import annotations
+
+from email.errors import HeaderParseError, MessageError
+from email.header import decode_header, make_header
+from email.parser import BytesHeaderParser
+from typing import Final
+
+from postseal.serve.storage import Summary
+
+__all__ = ["HEAD_LIMIT", "header_section", "summarize"]
+
+HEAD_LIMIT: Final = 64 * 1024
+"""How many octets of a message are looked at for its header section."""
+
+_FIELD_LIMIT: Final = 500
+
+
+def header_section(beginning: bytes) -> bytes:
+    """Cut the header section out of the first octets of a message."""
+    end = beginning.find(b"\r\n\r\n")
+    return beginning[: end + 2] if end >= 0 else beginning
+
+
+def summarize(head: bytes) -> Summary:
+    """Read a header section. Garbage gives poor text, never an error."""
+    message = BytesHeaderParser().parsebytes(head)
+    return Summary(
+        subject=_text(message["Subject"]),
+        header_from=_text(message["From"]),
+        header_to=_text(message["To"]),
+        header_message_id=_text(message["Message-ID"]),
+    )
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    raw = str(value)[: 4 * _FIELD_LIMIT]
+    try:
+        text = str(make_header(decode_header(raw)))
+    except (HeaderParseError, MessageError, LookupError, ValueError):
+        text = raw
+    text = text.encode("utf-8", "replace").decode()
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_FIELD_LIMIT]

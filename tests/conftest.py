@@ -1,0 +1,58 @@
+"""Programs that tests run for real: found, or the test is skipped with the name of the lack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Part -> the names its program goes by. scripts/system-packages installs them.
+PARTS = {
+    "chromium": ("chromium", "chromium-browser"),
+    "openssl": ("openssl",),
+    "postfix": ("postfix",),
+    "smtp-sink": ("smtp-sink",),
+    "smtp-source": ("smtp-source",),
+    "swaks": ("swaks",),
+}
+# Debian keeps servers where the PATH of a plain user does not look.
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+# pytest-timeout judges time: a limit for each example would depend on the load of the machine.
+settings.register_profile("postseal", deadline=None, print_blob=True)
+settings.load_profile("postseal")
+
+
+def find_part(part: str) -> Path:
+    """Return the program of `part`; without it skip the test, or fail it where CI=true."""
+    if part not in PARTS:
+        pytest.fail(f"unknown part {part!r}: tests/conftest.py knows {', '.join(PARTS)}")
+    for name in PARTS[part]:
+        if found := shutil.which(name, path=SEARCH_PATH):
+            return Path(found)
+    message = f"{part} is not installed (scripts/system-packages installs it)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "needs(*parts): the programs the test runs, by their keys in tests/conftest.py"
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        for part in marker.args:
+            find_part(part)
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], Path]:
+    """Give the path of a part's program, on the terms of the `needs` marker."""
+    return find_part
