@@ -123,6 +123,8 @@ def _is_dot_string(local: str) -> bool:
 
 
 def _refuse_controls(text: str) -> None:
+    if text.isprintable():
+        return
     for position, character in enumerate(text):
         # Printable in Python's sense leaves out controls, line separators and lone surrogates.
         if not character.isprintable():
@@ -176,10 +178,12 @@ def _fault_in_local(local: str) -> str:
         return "the part before the @ is missing"
     if local.startswith(".") or local.endswith(".") or ".." in local:
         return "a dot may only stand between two other characters before the @"
-    for position, character in enumerate(local):
-        if character.isascii() and character != "." and not _is_dot_string(character):
-            return f"{character!r} at position {position + 1} must be quoted"
-    return "the part before the @ is not well formed"
+    position, character = next(
+        (position, character)
+        for position, character in enumerate(local, 1)
+        if character != "." and not _is_dot_string(character)
+    )
+    return f"{character!a} at position {position} must be quoted"
 
 
 def _shown(text: str) -> str:

@@ -108,7 +108,7 @@ class Platform:
     def wait_until_ready(self) -> None:
         """Return when the process has written that it listens."""
         self._runtime = wait_until(
-            self._read_runtime, within=30, what="postseal serve ready", state=lambda: self.output
+            self._read_runtime, within=60, what="postseal serve ready", state=lambda: self.output
         )
 
     def stop(self) -> int:
@@ -175,5 +175,12 @@ def run_send(url: str, *arguments: str | Path, password: str) -> subprocess.Comp
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without what the one who runs the tests has set for Postseal."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("POSTSEAL_")}
+    """Return the environment, without settings for Postseal that whoever runs the tests has.
+
+    Python may keep its bytecode: the tests restart the platform often.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("POSTSEAL_") and name != "PYTHONDONTWRITEBYTECODE"
+    }

@@ -63,7 +63,7 @@ class Submitters:
     """Several connections that share a list of messages and repeat each until it is acknowledged.
 
     They begin a message only with leave (`allow`), and connect to the server that was last
-    announced (`announce`). `dots` counts the final dots sent; `wait_for_dot` waits for the next.
+    announced (`announce`).
     """
 
     def __init__(self, submissions: list[Submission], *, connections: int) -> None:
@@ -98,11 +98,14 @@ class Submitters:
             self._allowed += count
             self._changed.notify_all()
 
-    def wait_for_dot(self, *, within: float) -> None:
-        """Return when the next final dot is about to be sent, or after `within` seconds."""
+    def wait_for_dots(self, count: int) -> None:
+        """Return when `count` more final dots are about to be sent."""
         with self._changed:
-            seen = self._dots
-            self._changed.wait_for(lambda: self._dots > seen, timeout=within)
+            target = self._dots + count
+            done = self._changed.wait_for(
+                lambda: self._dots >= target or self._failures, timeout=_PATIENCE
+            )
+        assert done, f"no {count} messages within {_PATIENCE:g} s"
 
     def join(self) -> None:
         """Wait until every message is acknowledged; raise what went wrong in a client."""
@@ -128,7 +131,9 @@ class Submitters:
                         ending = client.submit(submission)
                         self.ledger.endings[submission.key][ending] += 1
         except BaseException as failure:  # noqa: BLE001  # join() raises it
-            self._failures.append(failure)
+            with self._changed:
+                self._failures.append(failure)
+                self._changed.notify_all()
 
     def _take(self) -> Iterator[Submission]:
         while True:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import dns.asyncresolver
 import dns.exception
+import dns.nameserver
 import dns.resolver
 
 from postseal.errors import MailError, Phase
@@ -47,18 +49,26 @@ class Resolver(Protocol):
 
 
 class SystemResolver(Resolver):
-    """Asks the name servers in the system's configuration, within 20 seconds a question."""
+    """Asks the name servers in the system's configuration, within 20 seconds a question.
 
-    def __init__(self) -> None:
+    `name_servers`, pairs of address and port, are asked in their stead; `lifetime` is another
+    limit in seconds.
+    """
+
+    def __init__(
+        self, *, name_servers: Sequence[tuple[str, int]] = (), lifetime: float = _LIFETIME
+    ) -> None:
+        self._name_servers = tuple(name_servers)
+        self._lifetime = lifetime
         self._resolver: dns.asyncresolver.Resolver | None = None
 
     async def mx(self, domain: str) -> tuple[MX, ...]:
         """Ask for MX, as an absolute name."""
         try:
             if self._resolver is None:
-                self._resolver = dns.asyncresolver.Resolver()
+                self._resolver = self._configured()
             answer = await self._resolver.resolve(
-                f"{domain}.", "MX", lifetime=_LIFETIME, raise_on_no_answer=False, search=False
+                f"{domain}.", "MX", lifetime=self._lifetime, raise_on_no_answer=False, search=False
             )
         except dns.resolver.NXDOMAIN:
             raise NameDoesNotExist(
@@ -77,3 +87,12 @@ class SystemResolver(Resolver):
                 for record in records
             )
         )
+
+    def _configured(self) -> dns.asyncresolver.Resolver:
+        if not self._name_servers:
+            return dns.asyncresolver.Resolver()
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers = [
+            dns.nameserver.Do53Nameserver(address, port) for address, port in self._name_servers
+        ]
+        return resolver

@@ -34,10 +34,10 @@ _COMPOSITE = re.compile(r"multipart/|message/(?!global)")
 class Attachment:
     """A file name as the receiver will see it, a content type, and the content.
 
-    The name is no path: separators, `.` and `..`, controls and text direction overrides raise
-    `InvalidHeader`, as does a malformed content type. Parts and messages (`multipart/...`,
-    `message/...`) may not be encoded as attachments are, so they cannot be given as types
-    (RFC 2045 6.4). Content is read when the message is written, in pieces.
+    The name is no path: separators, `.` and `..`, spaces at an end, controls and text direction
+    overrides raise `InvalidHeader`, as does a malformed content type. Parts and messages
+    (`multipart/...`, `message/...`) may not be encoded as attachments are, so they cannot be given
+    as types (RFC 2045 6.4). Content is read when the message is written, in pieces.
     """
 
     filename: str
@@ -142,6 +142,11 @@ def _check_filename(filename: str) -> None:
     refuse_controls(filename, "a file name")
     if filename in {"", ".", ".."}:
         raise InvalidHeader(f"{filename!a} is no file name")
+    if filename != filename.strip():
+        raise InvalidHeader(
+            f"the file name {excerpt(filename)} has a space at an end",
+            hint="Receivers would not show or keep it; remove it.",
+        )
     if len(filename) > _MAX_FILENAME:
         raise InvalidHeader(
             f"the file name {excerpt(filename)} is longer than {_MAX_FILENAME} characters"

@@ -25,6 +25,8 @@ _PIECE = 57 * 1024
 class Content(Protocol):
     """A source of octets that can be read from the start, once or any number of times."""
 
+    __slots__ = ()
+
     @property
     def size(self) -> int | None:
         """The number of octets, None if it shows only in reading."""
@@ -44,7 +46,7 @@ class ReadableFile(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class BytesContent:
+class BytesContent(Content):
     """Octets in memory."""
 
     octets: bytes
@@ -62,12 +64,12 @@ class BytesContent:
 
 
 @dataclass(frozen=True, slots=True)
-class PathContent:
+class PathContent(Content):
     """A regular file, opened anew for each reading; it may not change in between."""
 
     path: Path
-    size: int
-    modified: int
+    _size: int
+    _modified: int
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -75,6 +77,10 @@ class PathContent:
         with _opened(path) as file:
             status = os.fstat(file.fileno())
         return cls(path, status.st_size, status.st_mtime_ns)
+
+    @property
+    def size(self) -> int:
+        return self._size
 
     def check(self) -> None:
         with _opened(self.path) as file:
@@ -88,30 +94,34 @@ class PathContent:
 
     def _compare(self, file: FileIO) -> None:
         status = os.fstat(file.fileno())
-        if (status.st_size, status.st_mtime_ns) != (self.size, self.modified):
+        if (status.st_size, status.st_mtime_ns) != (self._size, self._modified):
             raise InvalidInput(
                 f"{str(self.path)!a} has changed since it was attached",
                 hint="Attach it again.",
             )
 
 
-class FileContent:
+class FileContent(Content):
     """An open file from its present position on; without `seek`, it can be read only once."""
 
-    __slots__ = ("_file", "_rewindable", "_start", "_used", "size")
+    __slots__ = ("_file", "_rewindable", "_size", "_start", "_used")
 
     def __init__(self, file: ReadableFile) -> None:
         self._file = file
         self._rewindable: _SeekableFile | None = None
         self._start = 0
         self._used = False
-        self.size: int | None = None
+        self._size: int | None = None
         with _reading("the attached file"):
             if isinstance(file, _SeekableFile) and file.seekable():
                 self._rewindable = file
                 self._start = file.tell()
-                self.size = file.seek(0, SEEK_END) - self._start
+                self._size = file.seek(0, SEEK_END) - self._start
                 file.seek(self._start)
+
+    @property
+    def size(self) -> int | None:
+        return self._size
 
     def check(self) -> None:
         if self._used and not self._rewindable:

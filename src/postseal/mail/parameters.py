@@ -28,7 +28,8 @@ _PARAMETER = re.compile(
     rf'[ \t]*+;[ \t]*+({_CHARACTER}++)=(?:({_CHARACTER}++)|"((?:[^"\\]|\\.)*+)")[ \t]*+'
 )
 _ESCAPED = re.compile(r"\\(.)")
-_TO_ESCAPE = re.compile(r'(["\\])')
+# Readers get escapes wrong, and decode what looks like an encoded word even inside quotes.
+_MISREAD = re.compile(r'["\\]|=\?')
 # RFC 2231 7: attribute-char.
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~")
 _PERCENT = [chr(octet) if octet in _PLAIN else f"%{octet:02X}" for octet in range(256)]
@@ -69,25 +70,23 @@ class ContentType:
 def parameterized_field(name: str, value: str, parameters: Parameters) -> bytes:
     """Write a header field with parameters in ASCII, folded between them, with CRLF.
 
-    A value that is not ASCII, or too long for a line, is percent-encoded and continued as
-    RFC 2231 says; all others are written plainly or in quotes.
+    A value that is not ASCII, too long for a line, or in need of an escape is percent-encoded and
+    continued as RFC 2231 says; all others are written plainly or in quotes.
     """
-    writer = FieldWriter(name)
-    last = len(parameters) - 1
-    writer.token(value if last < 0 else f"{value};")
-    for number, (attribute, text) in enumerate(parameters):
+    pieces = [value]
+    for attribute, text in parameters:
         refuse_controls(text, f"{attribute} of {name}")
-        end = ";" if number < last else ""
-        for piece, following in _with_following(_written(attribute, text)):
-            writer.token(f"{piece};" if following else f"{piece}{end}")
+        pieces += _written(attribute, text)
+    writer = FieldWriter(name)
+    for piece in pieces[:-1]:
+        writer.token(f"{piece};")
+    writer.token(pieces[-1])
     return writer.line().encode("ascii")
 
 
 def _written(attribute: str, text: str) -> Iterator[str]:
-    # Readers decode what looks like an encoded word even inside quotes.
-    if text.isascii() and "=?" not in text:
-        escaped = _TO_ESCAPE.sub(r"\\\1", text)
-        value = text if _TOKEN.match(text) else f'"{escaped}"'
+    if text.isascii() and not _MISREAD.search(text):
+        value = text if _TOKEN.match(text) else f'"{text}"'
         if len(attribute) + len(value) + len(" =;") <= LINE_LENGTH:
             yield f"{attribute}={value}"
             return
@@ -111,12 +110,3 @@ def _continued(attribute: str, encoded: Sequence[str]) -> Iterator[str]:
             piece = f"{attribute}*{section}*="
         piece += character
     yield piece
-
-
-def _with_following(pieces: Iterator[str]) -> Iterator[tuple[str, bool]]:
-    """Tell of each piece whether another one follows."""
-    previous = next(pieces)
-    for piece in pieces:
-        yield previous, True
-        previous = piece
-    yield previous, False

@@ -37,7 +37,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        # What the environment gives may hold lone surrogates (PEP 383).
+        mine, others = (one._value.encode("utf-8", "surrogatepass") for one in (self, other))
+        return hmac.compare_digest(mine, others)
 
     __hash__ = None  # type: ignore[assignment]
 

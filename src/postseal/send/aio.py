@@ -7,6 +7,7 @@ handshake, and nothing may be read ahead of it.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -17,8 +18,13 @@ __all__ = ["AsyncioNetwork", "AsyncioStream", "listen"]
 
 # Reading pauses above this many octets that nobody has taken.
 _HIGH_WATER = 256 * 1024
+# How long a peer may take to fetch what was written before the close.
+_LINGER = 10.0
 # RFC 8305 5: Connection Attempt Delay.
 _HAPPY_EYEBALLS_DELAY = 0.25
+
+_NO_DATA = "the peer sent nothing in time"
+_NOT_TAKEN = "the peer took no data in time"
 
 
 class AsyncioNetwork(Network):
@@ -38,7 +44,11 @@ class AsyncioNetwork(Network):
                 )
         except TimeoutError:
             raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
-        except (OSError, UnicodeError) as error:
+        except (socket.gaierror, UnicodeError) as error:
+            raise ConnectError(
+                f"the name {host!a} cannot be resolved: {error}", phase=Phase.RESOLVE
+            ) from error
+        except OSError as error:
             raise ConnectError(
                 f"port {port} of {host} cannot be reached: {error}", phase=Phase.CONNECT
             ) from error
@@ -78,13 +88,14 @@ class AsyncioStream(asyncio.Protocol, Stream):
 
     async def read(self, deadline: float) -> bytes:
         """Suspend until something arrives."""
+        self._check_time(deadline, _NO_DATA)
         while not self._arrived:
             if self._error is not None:
                 raise Disconnected(f"the connection broke: {self._error}") from self._error
             if self._ended:
                 return b""
             self._reader = self._loop.create_future()
-            await self._wait(self._reader, deadline, "the peer sent nothing in time")
+            await self._wait(self._reader, deadline, _NO_DATA)
         arrived = self._arrived
         data = arrived[0] if len(arrived) == 1 else b"".join(arrived)
         arrived.clear()
@@ -96,20 +107,24 @@ class AsyncioStream(asyncio.Protocol, Stream):
 
     async def write(self, data: bytes, deadline: float) -> None:
         """Hand the data to the loop; suspend while too much is under way."""
+        self._check_time(deadline, _NOT_TAKEN)
         self._check_writable()
         self._transport.write(data)
         while self._writing_paused:
             self._writer = self._loop.create_future()
-            await self._wait(self._writer, deadline, "the peer took no data in time")
+            await self._wait(self._writer, deadline, _NOT_TAKEN)
             self._check_writable()
 
     def has_input(self) -> bool:
         """True when something arrived or the connection ended."""
-        return bool(self._arrived) or self._ended
+        return bool(self._arrived) or self._ended or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close after what was written is sent."""
+        """Close after what was written is sent, or the peer did not take it for ten seconds."""
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            # A peer that stops reading would keep the connection open for ever.
+            self._loop.call_later(_LINGER, self._transport.abort)
 
     def interrupt(self) -> None:
         """Make a read that waits raise `TimedOut` now."""
@@ -167,6 +182,11 @@ class AsyncioStream(asyncio.Protocol, Stream):
             await event
         finally:
             timer.cancel()
+
+    def _check_time(self, deadline: float, late: str) -> None:
+        # The timer of a wait loses against a peer that sends, or takes, without a pause.
+        if self._loop.time() >= deadline:
+            raise TimedOut(late)
 
     def _check_writable(self) -> None:
         if self._transport.is_closing():

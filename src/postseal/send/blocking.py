@@ -50,20 +50,15 @@ class BlockingNetwork(Network):
                 f"the name {host!a} cannot be resolved: {error}", phase=Phase.RESOLVE
             ) from error
         failure: OSError | None = None
-        for family, kind, protocol, _, address in found:
-            connection = socket.socket(family, kind, protocol)
+        for tried, (family, kind, protocol, _, address) in enumerate(found):
             try:
-                connection.settimeout(_left(deadline))
-                connection.connect(address)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except TimeoutError:
-                connection.close()
-                raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
+                # An address that does not answer must leave time for those behind it.
+                patience = _left(deadline) / (len(found) - tried)
+                return BlockingStream(_connected(family, kind, protocol, address, patience))
             except OSError as error:
-                connection.close()
                 failure = error
-            else:
-                return BlockingStream(connection)
+        if isinstance(failure, TimeoutError):
+            raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
         raise ConnectError(
             f"port {port} of {host} cannot be reached: {failure}", phase=Phase.CONNECT
         ) from failure
@@ -129,18 +124,34 @@ class _ThreadGate(Gate):
         self._semaphore = threading.BoundedSemaphore(places)
 
     async def enter(self, deadline: float) -> None:
-        if not self._semaphore.acquire(timeout=_left(deadline)):
+        left = max(0.0, deadline - time.monotonic())
+        if not self._semaphore.acquire(timeout=left):
             raise TimedOut("no connection became free in time", phase=Phase.CONNECT)
 
     def leave(self) -> None:
         self._semaphore.release()
 
 
+def _connected(
+    family: int, kind: int, protocol: int, address: Any, patience: float
+) -> socket.socket:
+    connection = socket.socket(family, kind, protocol)
+    try:
+        connection.settimeout(patience)
+        connection.connect(address)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise TimedOut("the time for the whole operation is over")
-    return min(left, threading.TIMEOUT_MAX)
+        # To a socket, a limit of 0 would mean not to wait at all, which is no timeout.
+        raise TimeoutError
+    return left
 
 
 def _address(name: Any) -> str:

@@ -126,11 +126,15 @@ class Connection:
 
     async def quit(self, *, deadline: float) -> None:
         """Say QUIT, hear the answer and close. Never raises for what the server does."""
-        with contextlib.suppress(MailError):
+        try:
             await self.ask(Quit(), deadline=deadline)
             if isinstance(self._stream, SealedStream):
                 await self._stream.end(self._until(deadline, Phase.QUIT))
-        self.close()
+        except MailError:
+            # There is nothing left to say it for.
+            return
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close without a word."""
@@ -154,9 +158,14 @@ class Connection:
         Raises `Disconnected` when the server takes its leave with 421.
         """
         while not self._replies:
+            if self._session.failure is not None:
+                raise self._session.failure
             phase = self._session.waiting_for or Phase.NOOP
             data = await self._stream.read(self._until(deadline, phase))
             self._replies.extend(self._session.receive(data))
+            if not data and not self._replies:
+                # Goodbye was said and not answered: nothing more will come.
+                raise Disconnected("the server closed the connection", phase=phase)
         received = self._replies.popleft()
         if received.reply.code == 421:
             raise Disconnected(

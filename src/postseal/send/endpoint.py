@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,10 @@ from postseal.errors import InvalidAddress, InvalidURL
 from postseal.tls import Opening, TLSLevel
 
 __all__ = ["Endpoint", "is_loopback"]
+
+
+# RFC 3986 3.1
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,11 @@ class Endpoint:
     @classmethod
     def parse(cls, url: str) -> Endpoint:
         """Read a URL. Raises `InvalidURL`, which never repeats a password."""
+        if any(character.isspace() or not character.isprintable() for character in url):
+            # urlsplit would drop some of them silently.
+            raise InvalidURL("a URL holds no spaces and no control characters")
         scheme_name, separator, _ = url.partition("://")
-        if not separator:
+        if not separator or not _SCHEME.match(scheme_name):
             raise InvalidURL(
                 "the server must be given as a URL", hint="For example smtp://mail.example.com."
             )
@@ -67,8 +75,12 @@ class Endpoint:
         try:
             parts = urlsplit(url)
             port = parts.port
-        except ValueError as error:
-            raise InvalidURL(f"the URL of the server is not well formed: {error}") from None
+        except ValueError:
+            # What urlsplit says may hold a piece of a misplaced password.
+            raise InvalidURL(
+                "the URL of the server is not well formed",
+                hint="Write smtp://host:587, and an IPv6 address as smtp://[::1].",
+            ) from None
         if parts.password is not None:
             raise InvalidURL(
                 "a URL must not hold a password: URLs end up in logs and process lists",
@@ -87,10 +99,12 @@ class Endpoint:
         )
 
 
-def is_loopback(address: str) -> bool:
-    """Tell whether an IP address in text never leaves this machine."""
+def is_loopback(host: str) -> bool:
+    """Tell whether what is sent to `host` stays on this machine (RFC 6761 6.3 for the name)."""
+    if host == "localhost":
+        return True
     try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 from postseal.errors import InvalidSetting, Phase
 
 __all__ = ["Timeouts"]
+
+# What poll(2) can count is 24 days; nobody waits that long for a mail server.
+_MAX_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +18,8 @@ class Timeouts:
     """Seconds for each step, and for the whole operation.
 
     RFC 5321 4.5.3.2 asks relays for minutes at most steps; `for_relays` follows it. The defaults
-    are for programs with a person or a request waiting.
+    are for programs with a person or a request waiting. Raises `InvalidSetting` for what is not
+    between 0 and a day.
     """
 
     connect: float = 20.0
@@ -27,8 +32,10 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
-            if not getattr(self, name) > 0:
-                raise InvalidSetting(f"the timeout {name} must be more than 0 seconds")
+            if not 0 < getattr(self, name) <= _MAX_SECONDS:
+                raise InvalidSetting(
+                    f"the timeout {name} must be more than 0 seconds and at most a day"
+                )
 
     @classmethod
     def for_relays(cls) -> Timeouts:

@@ -110,7 +110,11 @@ class Intake:
         self, transaction: Transaction, spool: Spool, reception: Reception
     ) -> Reply:
         """Store a message with its deliveries; the reply is 250 once it is durable."""
-        head = header_section(spool.beginning(HEAD_LIMIT))
+        try:
+            head = header_section(spool.beginning(HEAD_LIMIT))
+        except OSError as error:
+            _log.error("a message cannot be read back", error=str(error))
+            return _CANNOT_STORE
         if count_hops(head) >= MAX_HOPS:
             return _LOOP
         # 128 random bits in 26 letters, which a URL and a Received field may hold.

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from postseal.send.sealed import SealedStream
 from postseal.serve.intake import Intake
 from postseal.serve.spool import Spool
 from postseal.serve.storage import Reception
-from postseal.smtp import ServerSession
+from postseal.smtp import Reply, ServerSession
 from postseal.smtp.events import (
     AuthenticationReceived,
     BodyReceived,
@@ -35,16 +35,25 @@ from postseal.smtp.events import (
 from postseal.smtp.rules import ServerRules
 from postseal.tls import Channel, Opening, TLSOutcome
 
-__all__ = ["Listener", "ListenerRules"]
+__all__ = ["Listener", "ListenerRules", "Patience"]
 
-# RFC 5321 4.5.3.2.7: a server waits at least five minutes for the next command.
-_COMMAND_SECONDS: Final = 300.0
-_HANDSHAKE_SECONDS: Final = 60.0
-_WRITE_SECONDS: Final = 120.0
-_SESSION_SECONDS: Final = 4 * 3600.0
-_GOODBYE_SECONDS: Final = 5.0
+_NO_ROOM: Final = Reply(452, ("there is no room for the message; try again later",), "4.3.1")
 
 _log = structlog.get_logger("postseal.serve.listener")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a listener waits, in seconds: for the next octets, for steps, for a whole session.
+
+    RFC 5321 4.5.3.2.7 asks a server to wait at least five minutes for a command.
+    """
+
+    command: float = 300.0
+    handshake: float = 60.0
+    write: float = 120.0
+    session: float = 4 * 3600.0
+    goodbye: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +69,7 @@ class ListenerRules:
     session: ServerRules
     context: Callable[[], ssl.SSLContext]
     max_connections: int
+    patience: Patience = field(default_factory=Patience)
 
 
 class Listener:
@@ -73,6 +83,7 @@ class Listener:
         self._spool_directory = spool_directory
         self._conversations: dict[asyncio.Task[None], _Conversation] = {}
         self._server: asyncio.Server | None = None
+        self._closing = False
 
     async def open(self, address: str, port: int) -> None:
         """Begin to listen; port 0 takes a free one. Raises `OSError`."""
@@ -83,11 +94,12 @@ class Listener:
         """Take no more connections, let what is being stored finish, say 421 to the others."""
         if self._server is None:
             return
+        self._closing = True
         self._server.close()
         for conversation in tuple(self._conversations.values()):
             conversation.ask_to_end()
         if self._conversations:
-            await asyncio.wait(self._conversations, timeout=_GOODBYE_SECONDS)
+            await asyncio.wait(self._conversations, timeout=self.rules.patience.goodbye)
         for task in tuple(self._conversations):
             task.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)
@@ -95,8 +107,12 @@ class Listener:
     async def _serve(self, stream: AsyncioStream) -> None:
         task = asyncio.current_task()
         conversation = _Conversation(stream, self.rules, self._intake, self._spool_directory)
-        if task is None or len(self._conversations) >= self.rules.max_connections:
-            await conversation.turn_away()
+        if task is None or self._closing:
+            # Accepted in the very moment of the close.
+            await conversation.turn_away("closing the connection; try again later")
+            return
+        if len(self._conversations) >= self.rules.max_connections:
+            await conversation.turn_away("too many connections; try again later")
             return
         self._conversations[task] = conversation
         try:
@@ -121,7 +137,7 @@ class _Conversation:
         self._spool: Spool | None = None
         self._ending = False
         self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.time() + _SESSION_SECONDS
+        self._deadline = self._loop.time() + rules.patience.session
         self._peer = stream.peer_address
 
     async def run(self) -> None:
@@ -140,10 +156,10 @@ class _Conversation:
             self._forget_body()
             self._stream.close()
 
-    async def turn_away(self) -> None:
-        """Tell a client that there are too many of them, where it can be told in clear."""
+    async def turn_away(self, text: str) -> None:
+        """Tell a client that it cannot stay, where it can be told in clear."""
         if self._rules.opening is Opening.STARTTLS:
-            self._session.shut_down("too many connections; try again later")
+            self._session.shut_down(text)
             with contextlib.suppress(MailError):
                 await self._flush()
         self._stream.close()
@@ -160,11 +176,10 @@ class _Conversation:
             data = await self._read()
             if data is None:
                 session.shut_down("closing the connection; try again later")
-                await self._flush()
+            elif data:
+                session.receive(data)
+            else:
                 return
-            if not data:
-                return
-            session.receive(data)
             while (event := session.next_event()) is not None:
                 if isinstance(event, SessionEnded):
                     await self._say_goodbye(event)
@@ -173,12 +188,11 @@ class _Conversation:
 
     async def _read(self) -> bytes | None:
         """Wait for the client; None when it is too slow or we are about to end."""
-        if self._ending:
+        now = self._loop.time()
+        if self._ending or now >= self._deadline:
             return None
         try:
-            return await self._stream.read(
-                min(self._deadline, self._loop.time() + _COMMAND_SECONDS)
-            )
+            return await self._stream.read(min(self._deadline, now + self._rules.patience.command))
         except TimedOut:
             return None
 
@@ -229,7 +243,8 @@ class _Conversation:
             self._spool.append(data)
         except OSError as error:
             _log.error("no room for an incoming message", error=str(error))
-            self._session.shut_down("there is no room for the message; try again later")
+            self._forget_body()
+            self._session.refuse_body(_NO_ROOM)
 
     def _forget_body(self) -> None:
         if self._spool is not None:
@@ -250,7 +265,7 @@ class _Conversation:
     async def _seal(self) -> None:
         channel = Channel.server(self._rules.context(), opening=self._rules.opening)
         sealed = await SealedStream.establish(
-            self._stream, channel, self._loop.time() + _HANDSHAKE_SECONDS
+            self._stream, channel, self._loop.time() + self._rules.patience.handshake
         )
         self._stream = sealed
         self._tls = sealed.outcome()
@@ -265,8 +280,8 @@ class _Conversation:
             )
         await self._flush()
         if isinstance(self._stream, SealedStream):
-            await self._stream.end(self._loop.time() + _GOODBYE_SECONDS)
+            await self._stream.end(self._loop.time() + self._rules.patience.goodbye)
 
     async def _flush(self) -> None:
         if data := self._session.data_to_send():
-            await self._stream.write(data, self._loop.time() + _WRITE_SECONDS)
+            await self._stream.write(data, self._loop.time() + self._rules.patience.write)

@@ -56,14 +56,13 @@ class Router:
             if (route := routes.get(key)) is not None:
                 return (self._fixed(key, route),)
         if domain.startswith("["):
-            host = domain[1:-1].removeprefix("ipv6:").removeprefix("IPv6:")
-            return (self._exchanger(host, "address literal"),)
+            return (self._exchanger(_address_of(domain), "address literal"),)
         return tuple(
             self._exchanger(host, f"MX of {domain}") for host in await self._exchangers(domain)
         )
 
     def _fixed(self, key: str, route: Route) -> Hop:
-        endpoint = Endpoint.parse(route.url)
+        endpoint = route.endpoint
         options = ConnectionOptions(
             trust=Trust.only(route.ca_file) if route.ca_file else Trust.system(),
             policy_source=PolicySource.CONFIGURATION,
@@ -104,6 +103,12 @@ class Router:
         if not hosts:
             raise _no_mail(f"the mail for {domain} would come back to us", "5.4.6")
         return tuple(hosts[:_MAX_HOSTS])
+
+
+def _address_of(literal: str) -> str:
+    # RFC 5321 4.1.3: the tag is written in any case.
+    address = literal[1:-1]
+    return address[5:] if address[:5].lower() == "ipv6:" else address
 
 
 def _no_mail(text: str, enhanced_code: str) -> MailError:

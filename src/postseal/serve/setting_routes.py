@@ -5,100 +5,26 @@ A route's URL has the schemes of the library's own URLs, so `smtp://` is the saf
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Mapping
-from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from postseal.errors import InvalidSetting
+from postseal.errors import InvalidSetting, InvalidURL
+from postseal.send.endpoint import Endpoint, is_loopback
 from postseal.serve.setting_files import File, certificate_problem
 from postseal.serve.setting_types import (
     HostName,
     Table,
-    host_name,
-    is_loopback,
     recipient_domain,
 )
+from postseal.tls import TLSLevel
 
-__all__ = ["DEFAULT_ROUTE", "Route", "RouteScheme", "Routes", "parse_route_url"]
+__all__ = ["DEFAULT_ROUTE", "Route", "Routes"]
 
 DEFAULT_ROUTE = "*"
 """The key of the route that takes every domain without one of its own."""
-
-_ROUTE_URL = re.compile(
-    r"(?P<scheme>[a-z][a-z+]*)://"
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]\\]+)"
-    r"(?::(?P<port>\d{1,5}))?/?\Z",
-    re.ASCII,
-)
-
-
-@unique
-class RouteScheme(StrEnum):
-    """How a static route speaks to its server."""
-
-    STARTTLS = "smtp"
-    IMPLICIT_TLS = "smtps"
-    OPPORTUNISTIC = "smtp+opportunistic"
-    INSECURE = "smtp+insecure"
-
-    @property
-    def default_port(self) -> int:
-        """The port where the URL names none: RFC 6409 (587), RFC 8314 (465), RFC 5321 (25)."""
-        return _DEFAULT_PORTS[self]
-
-    @property
-    def is_authenticated(self) -> bool:
-        """Whether the server must prove its name before it gets a message."""
-        return self in (RouteScheme.STARTTLS, RouteScheme.IMPLICIT_TLS)
-
-
-_DEFAULT_PORTS = {
-    RouteScheme.STARTTLS: 587,
-    RouteScheme.IMPLICIT_TLS: 465,
-    RouteScheme.OPPORTUNISTIC: 25,
-    RouteScheme.INSECURE: 25,
-}
-
-
-def parse_route_url(url: str) -> tuple[RouteScheme, str, int]:
-    """Read a route's URL into scheme, host (without brackets, A-labels) and port.
-
-    Raises `InvalidSetting`. A URL with a user or password is refused and never repeated in the
-    error.
-    """
-    if "@" in url:
-        raise InvalidSetting("a route's URL cannot hold a user or a password")
-    known = ", ".join(f"{scheme}://" for scheme in RouteScheme)
-    if not (match := _ROUTE_URL.match(url)):
-        raise InvalidSetting(
-            'it must be a URL of scheme, host and perhaps a port, such as "smtp://127.0.0.1:2600"',
-            hint=f"The schemes are {known}.",
-        )
-    if match["scheme"] not in list(RouteScheme):
-        raise InvalidSetting(f"{match['scheme']}:// is no scheme of a route; they are {known}")
-    scheme = RouteScheme(match["scheme"])
-    host = _route_host(match["host"])
-    port = int(match["port"] or scheme.default_port)
-    if not 1 <= port <= 65535:
-        raise InvalidSetting(f"port {port} is not between 1 and 65535")
-    if scheme is RouteScheme.INSECURE and not is_loopback(host):
-        raise InvalidSetting(
-            f"smtp+insecure:// sends mail in clear, and {host} is not this machine",
-            hint="Write smtp:// for a server with a verified certificate.",
-        )
-    return scheme, host, port
-
-
-def _route_host(written: str) -> str:
-    try:
-        return str(ipaddress.ip_address(written.strip("[]")))
-    except ValueError:
-        return host_name(written)
 
 
 class Route(Table):
@@ -121,26 +47,26 @@ class Route(Table):
     )
 
     @property
-    def scheme(self) -> RouteScheme:
-        """How to speak to the server."""
-        return parse_route_url(self.url)[0]
-
-    @property
-    def host(self) -> str:
-        """The server's name in A-labels, or its address without brackets."""
-        return parse_route_url(self.url)[1]
-
-    @property
-    def port(self) -> int:
-        """The port that the URL names, or the one that its scheme stands for."""
-        return parse_route_url(self.url)[2]
+    def endpoint(self) -> Endpoint:
+        """The server that the URL names, and how it is spoken to."""
+        return Endpoint.parse(self.url)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        scheme, _, _ = parse_route_url(self.url)
-        if not scheme.is_authenticated and (self.ca_file or self.tls_name):
+        if "@" in self.url:
+            raise InvalidSetting("a route's URL cannot hold a user or a password")
+        try:
+            endpoint = self.endpoint
+        except InvalidURL as error:
+            raise InvalidSetting(error.text, hint=error.hint) from None
+        if endpoint.level is TLSLevel.NONE and not is_loopback(endpoint.host):
             raise InvalidSetting(
-                f"{scheme}:// verifies no certificate, so `ca_file` and `tls_name` would protect "
+                f"smtp+insecure:// sends mail in clear, and {endpoint.host} is not this machine",
+                hint="Write smtp:// for a server with a verified certificate.",
+            )
+        if endpoint.level < TLSLevel.AUTHENTICATED and (self.ca_file or self.tls_name):
+            raise InvalidSetting(
+                f"{self.url} verifies no certificate, so `ca_file` and `tls_name` would protect "
                 "nothing",
                 hint="Write smtp:// or smtps://.",
             )

@@ -27,7 +27,6 @@ __all__ = [
     "Size",
     "Table",
     "host_name",
-    "is_loopback",
     "recipient_domain",
 ]
 
@@ -139,13 +138,3 @@ BindAddress = Annotated[str, AfterValidator(_read_bind_address)]
 
 HostName = Annotated[str, AfterValidator(host_name)]
 """A fully qualified host name, in lower case and A-labels."""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether what is sent to `host` stays on this machine (RFC 6761 6.3 for the name)."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

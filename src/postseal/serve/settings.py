@@ -16,6 +16,7 @@ from typing import Self
 from pydantic import Field, ValidationError, model_validator
 
 from postseal.errors import InvalidSetting
+from postseal.send.endpoint import is_loopback
 from postseal.serve.setting_files import File, key_pair_problem
 from postseal.serve.setting_problems import explain
 from postseal.serve.setting_routes import Routes
@@ -28,7 +29,6 @@ from postseal.serve.setting_types import (
     Port,
     Size,
     Table,
-    is_loopback,
 )
 
 __all__ = [
@@ -93,7 +93,7 @@ class LimitSettings(Table):
     max_recipients: int = Field(
         default=1000,
         ge=100,  # RFC 5321 4.5.3.1.8
-        le=50_000,
+        le=10_000,  # what an envelope holds
         description="How many recipients one message may have.",
     )
     max_connections: int = Field(

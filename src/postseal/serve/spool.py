@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -31,6 +32,8 @@ class Spool:
     def append(self, data: bytes) -> None:
         """Add octets. Raises `OSError` when the disk is full."""
         self._file.write(data)
+        # What only the buffer took could fail much later, where nobody expects it.
+        self._file.flush()
         self.size += len(data)
         self.is_8bit = self.is_8bit or not data.isascii()
 
@@ -52,8 +55,9 @@ class Spool:
             yield piece
 
     def close(self) -> None:
-        """Forget the octets."""
-        self._file.close()
+        """Forget the octets. Never fails: what a full disk did not take is not missed."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

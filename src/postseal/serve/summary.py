@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.errors import HeaderParseError, MessageError
 from email.header import decode_header, make_header
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 from typing import Final
 
 from postseal.serve.storage import Summary
@@ -19,13 +19,16 @@ _FIELD_LIMIT: Final = 500
 
 def header_section(beginning: bytes) -> bytes:
     """Cut the header section out of the first octets of a message."""
+    if beginning.startswith(b"\r\n"):
+        return b""
     end = beginning.find(b"\r\n\r\n")
     return beginning[: end + 2] if end >= 0 else beginning
 
 
 def summarize(head: bytes) -> Summary:
     """Read a header section. Garbage gives poor text, never an error."""
-    message = BytesHeaderParser().parsebytes(head)
+    # RFC 6532 3.2: header fields may be UTF-8 as they are.
+    message = HeaderParser().parsestr(head.decode("utf-8", "replace"))
     return Summary(
         subject=_text(message["Subject"]),
         header_from=_text(message["From"]),

@@ -12,7 +12,7 @@ import random
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -29,6 +29,7 @@ from postseal.serve.storage import Attempt, DeliveryState, Lease, Outcome, Store
 __all__ = ["Worker"]
 
 _LONGEST_SLEEP: Final = 30.0
+_SWEEP_SECONDS: Final = 30.0
 _AFTER_FAILURE: Final = 5.0
 _HEARTBEATS_PER_LEASE: Final = 3
 
@@ -62,11 +63,15 @@ class Worker:
         self._jitter = jitter
         self._owner = f"worker-{secrets.token_hex(8)}"
         self._held: dict[int, asyncio.Task[None]] = {}
+        self._settlements: set[asyncio.Task[None]] = set()
         self._slot_freed = asyncio.Event()
 
     async def run(self) -> None:
-        """Deliver; when cancelled, break off what is under way and give the leases back."""
-        heartbeat = asyncio.create_task(self._keep_leases())
+        """Deliver; when cancelled, break off what is under way and give the leases back.
+
+        What a server has taken already is still recorded: it must not be delivered twice.
+        """
+        helpers = [asyncio.create_task(self._keep_leases()), asyncio.create_task(self._sweep())]
         try:
             while True:
                 try:
@@ -75,12 +80,15 @@ class Worker:
                     # The store does not answer; what is leased stays ours until the lease ends.
                     _log.error("the queue cannot be read", error=str(error))
                     await asyncio.sleep(_AFTER_FAILURE)
+                except Exception:  # noqa: BLE001  # mail goes on waiting, and must go on leaving
+                    _log.exception("the worker failed by a defect of ours")
+                    await asyncio.sleep(_AFTER_FAILURE)
         finally:
-            heartbeat.cancel()
-            tasks = set(self._held.values())
+            tasks = {*helpers, *self._held.values()}
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(heartbeat, *tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._settlements, return_exceptions=True)
             with contextlib.suppress(MailError):
                 await self._store.release(owner=self._owner)
             await self._destinations.close()
@@ -101,7 +109,6 @@ class Worker:
         due = await self._store.next_due()
         wait = _LONGEST_SLEEP if due is None else due - self._clock()
         await self._store.wait_for_mail(timeout=min(max(wait, 0.01), _LONGEST_SLEEP))
-        await self._destinations.sweep()
 
     def _consign(self, leases: Iterable[Lease]) -> list[Consignment]:
         together: defaultdict[tuple[str, str], list[Lease]] = defaultdict(list)
@@ -115,18 +122,26 @@ class Worker:
     async def _deliver(self, consignment: Consignment) -> None:
         try:
             attempts = await self._attempt(consignment)
-            outcomes = [
-                self._outcome(lease, attempts[lease.delivery_id]) for lease in consignment.leases
-            ]
-            await self._store.settle(outcomes, owner=self._owner)
-            self._report(consignment, outcomes)
-        except MailError as error:
-            # What was delivered and could not be recorded is delivered again (promise 4).
-            _log.error("an attempt could not be recorded", error=str(error))
+            settlement = asyncio.create_task(self._settle(consignment, attempts))
+            self._settlements.add(settlement)
+            settlement.add_done_callback(self._settlements.discard)
+            await asyncio.shield(settlement)
         finally:
             for lease in consignment.leases:
                 self._held.pop(lease.delivery_id, None)
             self._slot_freed.set()
+
+    async def _settle(self, consignment: Consignment, attempts: Mapping[int, Attempt]) -> None:
+        try:
+            outcomes = [
+                self._outcome(lease, attempts[lease.delivery_id]) for lease in consignment.leases
+            ]
+            await self._store.settle(outcomes, owner=self._owner)
+        except MailError as error:
+            # What was delivered and could not be recorded is delivered again (promise 4).
+            _log.error("an attempt could not be recorded", error=str(error))
+        else:
+            self._report(consignment, outcomes)
 
     async def _attempt(self, consignment: Consignment) -> dict[int, Attempt]:
         started = self._clock()
@@ -182,6 +197,12 @@ class Worker:
                 # Settled meanwhile, or taken over by another worker: then it is theirs.
                 if self._held.get(delivery_id) is held[delivery_id]:
                     held[delivery_id].cancel()
+
+    async def _sweep(self) -> None:
+        # Apart from the queue: a server that is slow to say goodbye must not hold up the mail.
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            await self._destinations.sweep()
 
     def _lease_end(self) -> float:
         return self._clock() + self._settings.lease_seconds

@@ -14,6 +14,7 @@ from typing import Final
 from postseal.errors import (
     Disconnected,
     LocalProtocolError,
+    MailError,
     Phase,
     RemoteProtocolError,
     StartTLSInjection,
@@ -104,6 +105,8 @@ class ClientSession:
     Every method that sends returns the octets to be written, in order. Calls that the state does
     not allow raise `LocalProtocolError`; whatever the server sends gives `ReplyReceived` or raises
     `RemoteProtocolError` or `StartTLSInjection`. After a raised error the session is closed.
+    Replies that came whole before the fault are given first; `failure` then holds the error,
+    which the next call raises.
     """
 
     def __init__(
@@ -112,6 +115,8 @@ class ClientSession:
         self.state = _S.CONNECTED
         self.extensions = Extensions()
         self.is_authenticated = False
+        self.failure: MailError | None = None
+        self._is_sealed = peer_authenticated
         self._may_authenticate = peer_authenticated or dangerous_auth_in_clear
         self._parser = ReplyParser()
         self._unanswered: deque[Command] = deque()
@@ -135,6 +140,8 @@ class ClientSession:
 
     def send(self, command: Command) -> bytes:
         """Say `command`; return its octets."""
+        if self.failure is not None:
+            raise self.failure
         kind: type[Command] = type(command)
         if kind not in _ALLOWED[self.state]:
             self._refuse(command)
@@ -146,8 +153,8 @@ class ClientSession:
             if not self._challenged:
                 raise LocalProtocolError("there is no challenge to respond to")
             self._challenged = False
-        elif kind is Mail:
-            self._mail_refused = False
+        elif kind is StartTLS and self._is_sealed:
+            raise LocalProtocolError("the session is under TLS already (RFC 3207 4.2)")
         elif kind is Data:
             self._writer = DataWriter()
         self.state = _MOVES.get(kind, self.state)
@@ -173,6 +180,7 @@ class ClientSession:
         if self.state is not _S.HANDSHAKE:
             raise LocalProtocolError(f"no TLS handshake was asked for while {self.state.value}")
         self.state = _S.GREETED
+        self._is_sealed = True
         self._may_authenticate = peer_authenticated
 
     # -- what the server says ---------------------------------------------------------------
@@ -180,12 +188,18 @@ class ClientSession:
     def receive(self, data: bytes) -> list[ReplyReceived]:
         """Take octets from the server; return the replies they complete.
 
-        Empty `data` is the end of the stream: `Disconnected`, unless goodbye was said.
+        Empty `data` is the end of the stream: `Disconnected`, unless goodbye was said. What comes
+        once the session is closed is passed over.
         """
+        if self.failure is not None:
+            raise self.failure
         if not data:
             return self._end_of_stream()
-        if self._is_deaf():
-            raise LocalProtocolError(f"no reply can be read while {self.state.value}")
+        if self.state is _S.CLOSED:
+            return []
+        if self.state is _S.HANDSHAKE:
+            self.state = _S.CLOSED
+            raise _injection("the server sent data in clear where the TLS handshake was due")
         parser = self._parser
         parser.feed(data)
         events: list[ReplyReceived] = []
@@ -194,9 +208,12 @@ class ClientSession:
                 events.append(self._answered(reply))
                 if self._is_deaf():
                     break
-        except BaseException:
+        except MailError as error:
             self.state = _S.CLOSED
-            raise
+            if not events:
+                raise
+            # A verdict that came whole must not be lost for what came behind it.
+            self.failure = error
         return events
 
     def _is_deaf(self) -> bool:
@@ -219,10 +236,9 @@ class ClientSession:
                 self._expect_final(command, reply)
             case Mail():
                 self._expect_final(command, reply)
-                if not reply.is_positive:
-                    self._mail_refused = True
-                    if self.state is _S.TRANSACTION and not self._envelope_continues():
-                        self.state = _S.READY
+                self._mail_refused = not reply.is_positive
+                if self._mail_refused and self._nothing_rides_behind_mail():
+                    self.state = _S.READY
             case Data():
                 self._data_answered(reply)
             case Ehlo():
@@ -254,11 +270,7 @@ class ClientSession:
             return
         if not self._parser.is_empty:
             # Promise 3: in clear, nothing follows the 220.
-            raise StartTLSInjection(
-                "the server sent data in clear behind its reply to STARTTLS",
-                phase=Phase.STARTTLS,
-                hint="Somebody on the path may be injecting replies. Nothing was sent.",
-            )
+            raise _injection("the server sent data in clear behind its reply to STARTTLS")
         self.state = _S.HANDSHAKE
         self.extensions = Extensions()
         self.is_authenticated = False
@@ -288,7 +300,7 @@ class ClientSession:
             raise RemoteProtocolError(f"{command.verb} was answered with {reply}")
 
     def _end_of_stream(self) -> list[ReplyReceived]:
-        if self.state is _S.CLOSED or (self.state is _S.QUITTING and self._parser.is_empty):
+        if self.state is _S.CLOSED or self._only_goodbye_is_due():
             self.state = _S.CLOSED
             return []
         phase = self.waiting_for
@@ -297,8 +309,14 @@ class ClientSession:
 
     # -- what may not be said -----------------------------------------------------------------
 
-    def _envelope_continues(self) -> bool:
-        return any(isinstance(command, (Rcpt, Data)) for command in self._unanswered)
+    def _nothing_rides_behind_mail(self) -> bool:
+        return self.state is _S.TRANSACTION and not any(
+            isinstance(command, (Mail, Rcpt, Data)) for command in self._unanswered
+        )
+
+    def _only_goodbye_is_due(self) -> bool:
+        unanswered = self._unanswered
+        return bool(unanswered) and isinstance(unanswered[0], Quit) and self._parser.is_empty
 
     def _check_pipelining(self, command: Command) -> None:
         if "PIPELINING" not in self.extensions:
@@ -326,3 +344,11 @@ class ClientSession:
         raise LocalProtocolError(
             f"{command.verb} is not allowed while {self.state.value}; allowed: {allowed}"
         )
+
+
+def _injection(text: str) -> StartTLSInjection:
+    return StartTLSInjection(
+        text,
+        phase=Phase.STARTTLS,
+        hint="Somebody on the path may be injecting replies. Nothing was sent.",
+    )

@@ -83,11 +83,11 @@ class DataReader:
             self._carry = buffer[len(buffer) - kept :]
         if not content:
             return b"", rest
-        if self.fault is None:
-            if not _has_only_crlf(content):
-                self.fault = "a bare CR or LF"
-            elif b"\x00" in content:
-                self.fault = "a NUL"
+        # The worse of the two is told, in whatever pieces they come.
+        if not _has_only_crlf(content):
+            self.fault = "a bare CR or LF"
+        elif self.fault is None and b"\x00" in content:
+            self.fault = "a NUL"
         decoded = content.replace(b"\r\n.", b"\r\n")
         if self._skip:
             decoded = decoded[self._skip :]

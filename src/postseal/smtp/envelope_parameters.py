@@ -7,7 +7,6 @@ from typing import Final
 from postseal.smtp.commands import Mail, Rcpt
 from postseal.smtp.events import Transaction
 from postseal.smtp.parse import Refusal
-from postseal.smtp.reply import Reply
 
 __all__ = ["check_mail_parameters", "check_rcpt_parameters"]
 
@@ -27,24 +26,24 @@ def check_mail_parameters(command: Mail, *, extended: bool, max_size: int) -> Tr
             case "SIZE":
                 # RFC 1870 4: size-value = 1*20DIGIT
                 if not (value.isascii() and value.isdigit() and len(value) <= 20):
-                    raise _refusal(501, "5.5.4", "SIZE takes a number")
+                    raise Refusal(501, "5.5.4", "SIZE takes a number")
                 if int(value) > max_size:
-                    raise _refusal(552, "5.3.4", f"a message may have {max_size} octets")
+                    raise Refusal(552, "5.3.4", f"a message may have {max_size} octets")
             case "BODY":
                 # RFC 6152 3
                 if value.upper() not in _BODY_TYPES:
-                    raise _refusal(501, "5.5.4", "BODY takes 7BIT or 8BITMIME")
+                    raise Refusal(501, "5.5.4", "BODY takes 7BIT or 8BITMIME")
                 is_8bit = value.upper() == "8BITMIME"
             case "SMTPUTF8":
                 # RFC 6531 3.4: it has no value.
                 if value:
-                    raise _refusal(501, "5.5.4", "SMTPUTF8 takes no value")
+                    raise Refusal(501, "5.5.4", "SMTPUTF8 takes no value")
                 is_internationalized = True
             case "AUTH":
                 # RFC 4954 5: who wrote it first; trusted from nobody, so ignored.
                 continue
             case _:
-                raise _refusal(555, "5.5.4", f"{keyword} is not known here")
+                raise Refusal(555, "5.5.4", f"{keyword} is not known here")
     path = command.reverse_path
     if path is not None and not str(path).isascii() and not is_internationalized:
         raise _needs_smtputf8()
@@ -54,15 +53,11 @@ def check_mail_parameters(command: Mail, *, extended: bool, max_size: int) -> Tr
 def check_rcpt_parameters(command: Rcpt, transaction: Transaction) -> None:
     """Raise `Refusal` for a parameter of RCPT (none is offered) or an address out of place."""
     if command.parameters:
-        raise _refusal(555, "5.5.4", f"{command.parameters[0].partition('=')[0]} is not known here")
+        raise Refusal(555, "5.5.4", f"{command.parameters[0].partition('=')[0]} is not known here")
     if not str(command.forward_path).isascii() and not transaction.is_internationalized:
         raise _needs_smtputf8()
 
 
 def _needs_smtputf8() -> Refusal:
     # RFC 6531 3.5
-    return _refusal(553, "5.6.7", "this address needs SMTPUTF8")
-
-
-def _refusal(code: int, enhanced_code: str, text: str) -> Refusal:
-    return Refusal(Reply(code, (text,), enhanced_code))
+    return Refusal(553, "5.6.7", "this address needs SMTPUTF8")

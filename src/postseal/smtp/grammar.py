@@ -17,7 +17,6 @@ __all__ = [
     "REPLY_LINE",
     "STATUS_CODE",
     "check_greeting_name",
-    "decode_xtext",
     "is_base64",
     "parse_mailbox",
 ]
@@ -27,7 +26,7 @@ __all__ = [
 REPLY_LINE = re.compile(rb"([2-5][0-5][0-9])(?:([ -])([^\r\n]*))?\Z")
 
 # RFC 2034 4, RFC 3463 2: status-code = class "." subject "." detail
-STATUS_CODE = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?: |\Z)")
+STATUS_CODE = re.compile(r"([245])\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")
 
 # RFC 5321 4.1.1.1: ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
 KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
@@ -41,11 +40,10 @@ PATH = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^">\x00-\x20])*)>')
 # RFC 5321 4.1.2: A-d-l = At-domain *( "," At-domain ); accepted and ignored (appendix C).
 _SOURCE_ROUTE = re.compile(r"@[^@:,]+(?:,@[^@:,]+)*:")
 
-_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
-
-# RFC 3461 4: xtext = *( xchar / hexchar ), hexchar = "+" 2(%x30-39 / %x41-46)
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")
-_HEXCHAR = re.compile(r"\+([0-9A-F]{2})")
+# RFC 4648 3.5: the bits that padding leaves over are zero.
+_BASE64 = re.compile(
+    rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?\Z"
+)
 
 
 def parse_mailbox(text: str) -> Address:
@@ -75,10 +73,3 @@ def check_greeting_name(name: str) -> str:
 def is_base64(data: bytes) -> bool:
     """Tell whether octets are canonical base64 (RFC 4648 4), as RFC 4954 4 demands."""
     return _BASE64.match(data) is not None
-
-
-def decode_xtext(text: str) -> str:
-    """Undo the xtext encoding (RFC 3461 4). Raises `ValueError` where it is none."""
-    if not _XTEXT.match(text):
-        raise ValueError(f"{text!a} is not xtext")
-    return _HEXCHAR.sub(lambda found: chr(int(found[1], 16)), text)

@@ -15,12 +15,16 @@ from postseal.smtp.reply import Reply
 __all__ = ["Helo", "Refusal", "Vrfy", "parse_command", "parse_response"]
 
 
+# RFC 5321 4.5.3.1.5: a reply line may have 512 octets, and a text may quote what the client wrote.
+_MAX_REPLY_TEXT: Final = 400
+
+
 class Refusal(Exception):
     """A line that is no command we take; `reply` says why."""
 
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(str(reply))
-        self.reply = reply
+    def __init__(self, code: int, enhanced_code: str, text: str) -> None:
+        self.reply = Reply(code, (text[:_MAX_REPLY_TEXT],), enhanced_code)
+        super().__init__(str(self.reply))
 
 
 class Helo(Ehlo):
@@ -42,13 +46,14 @@ def parse_command(line: bytes) -> Command:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        raise _refuse(500, "5.5.2", "the line is not UTF-8") from None
+        raise Refusal(500, "5.5.2", "the line is not UTF-8") from None
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
-        raise _refuse(500, "5.5.2", "control characters are not part of a command")
+        raise Refusal(500, "5.5.2", "control characters are not part of a command")
     verb, _, argument = text.partition(" ")
-    parser = _PARSERS.get(verb.upper())
+    # Beyond ASCII there are letters whose upper case is ASCII: "\u017f" is no "S" here.
+    parser = _PARSERS.get(verb.upper()) if verb.isascii() else None
     if parser is None:
-        raise _refuse(500, "5.5.1", "command not recognized")
+        raise Refusal(500, "5.5.1", "command not recognized")
     return parser(argument.strip(" "))
 
 
@@ -64,7 +69,7 @@ def _greeting(kind: type[Ehlo]) -> Callable[[str], Command]:
         try:
             return kind(argument)
         except LocalProtocolError:
-            raise _refuse(501, "5.5.4", "a host name or an address literal is needed") from None
+            raise Refusal(501, "5.5.4", "a host name or an address literal is needed") from None
 
     return parse
 
@@ -72,7 +77,7 @@ def _greeting(kind: type[Ehlo]) -> Callable[[str], Command]:
 def _bare(command: Command) -> Callable[[str], Command]:
     def parse(argument: str) -> Command:
         if argument:
-            raise _refuse(501, "5.5.4", f"{command.verb} takes no argument")
+            raise Refusal(501, "5.5.4", f"{command.verb} takes no argument")
         return command
 
     return parse
@@ -81,7 +86,9 @@ def _bare(command: Command) -> Callable[[str], Command]:
 def _auth(argument: str) -> Command:
     mechanism, _, response = argument.partition(" ")
     if not mechanism:
-        raise _refuse(501, "5.5.4", "a mechanism is needed")
+        raise Refusal(501, "5.5.4", "a mechanism is needed")
+    if not mechanism.isascii():
+        raise Refusal(504, "5.5.4", "mechanism not recognized")
     initial: bytes | None = None
     if response == "=":
         initial = b""
@@ -90,12 +97,12 @@ def _auth(argument: str) -> Command:
     try:
         return Auth(mechanism.upper(), initial)
     except LocalProtocolError:
-        raise _refuse(504, "5.5.4", "mechanism not recognized") from None
+        raise Refusal(504, "5.5.4", "mechanism not recognized") from None
 
 
 def _decode(data: bytes) -> bytes:
     if not is_base64(data):
-        raise _refuse(501, "5.5.2", "this is not base64")
+        raise Refusal(501, "5.5.2", "this is not base64")
     return b64decode(data)
 
 
@@ -108,19 +115,19 @@ def _rcpt(argument: str) -> Command:
     path, parameters = _path("TO:", argument)
     if path.lower() == "postmaster":
         # RFC 5321 4.5.1 lets this one stand without a domain; we have none to give it.
-        raise _refuse(550, "5.1.1", "write postmaster with its domain")
+        raise Refusal(550, "5.1.1", "write postmaster with its domain")
     return Rcpt(_mailbox(path), parameters)
 
 
 def _path(keyword: str, argument: str) -> tuple[str, tuple[str, ...]]:
     if argument[: len(keyword)].upper() != keyword:
-        raise _refuse(501, "5.5.4", f"the syntax is {keyword}<address>")
+        raise Refusal(501, "5.5.4", f"the syntax is {keyword}<address>")
     found = PATH.match(argument := argument[len(keyword) :].lstrip(" "))
     if found is None or argument[found.end() : found.end() + 1] not in ("", " "):
-        raise _refuse(501, "5.5.4", f"the syntax is {keyword}<address>")
-    parameters = tuple(argument[found.end() :].split())
+        raise Refusal(501, "5.5.4", f"the syntax is {keyword}<address>")
+    parameters = tuple(word for word in argument[found.end() :].split(" ") if word)
     if not all(ESMTP_PARAMETER.match(parameter) for parameter in parameters):
-        raise _refuse(501, "5.5.4", "a parameter is not well formed")
+        raise Refusal(501, "5.5.4", "a parameter is not well formed")
     return found[1], parameters
 
 
@@ -128,11 +135,7 @@ def _mailbox(path: str) -> Address:
     try:
         return parse_mailbox(path)
     except InvalidAddress as error:
-        raise _refuse(553, "5.1.3", error.text) from None
-
-
-def _refuse(code: int, enhanced_code: str, text: str) -> Refusal:
-    return Refusal(Reply(code, (text,), enhanced_code))
+        raise Refusal(553, "5.1.3", error.text) from None
 
 
 _PARSERS: Final[dict[str, Callable[[str], Command]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from postseal.errors import RemoteProtocolError
+from postseal.errors import LocalProtocolError, RemoteProtocolError
 from postseal.smtp.grammar import REPLY_LINE, STATUS_CODE
 from postseal.smtp.lines import BareLineEnding, LineBuffer, LineTooLong
 
@@ -21,17 +21,17 @@ class Reply:
     """One reply: `code`, the `lines` of text behind it, and the enhanced code if it has one.
 
     The enhanced status code (RFC 3463) is kept apart from the text, written `"5.7.1"`.
-    The text holds no control characters: what a server sends can be printed as it is.
+    The text holds no control characters: what a server sends can be printed as it is, and what
+    we send is the lines it is meant to be. Raises `LocalProtocolError` for any other text.
     """
 
     code: int
     lines: tuple[str, ...] = ("",)
     enhanced_code: str | None = None
 
-    @classmethod
-    def of(cls, code: int, enhanced_code: str | None, *lines: str) -> Reply:
-        """Make a reply of one or more lines to be sent."""
-        return cls(code, lines or ("",), enhanced_code)
+    def __post_init__(self) -> None:
+        if not self.lines or not all(line.isprintable() for line in self.lines):
+            raise LocalProtocolError(f"{self.lines!a} cannot be the text of a reply")
 
     @property
     def text(self) -> str:
@@ -121,9 +121,14 @@ class ReplyParser:
         match = STATUS_CODE.match(lines[0])
         if match is None or int(match[1]) != code // 100:
             return Reply(code, lines)
-        prefix = match[0]
-        texts = tuple(line.removeprefix(prefix) for line in lines)
-        return Reply(code, texts, prefix.rstrip())
+        status = match[0]
+        texts = tuple(_without(status, line) for line in lines)
+        return Reply(code, texts, status)
+
+
+def _without(status: str, line: str) -> str:
+    # Some servers strip the space from a line that has no more than the status.
+    return "" if line == status else line.removeprefix(f"{status} ")
 
 
 def _printable(text: bytes) -> str:

@@ -76,7 +76,10 @@ _IN_CLEAR: Final = (Ehlo, Helo, Noop, StartTLS, Quit)
 _NO_TRANSACTION: Final = Transaction(None)
 
 # A browser that was lured to this port must not get a command through (cross-protocol attacks).
-_HTTP_VERBS: Final = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"CONNECT ", b"DELETE ")
+_HTTP_VERBS: Final = tuple(
+    verb.encode() + b" "
+    for verb in ("GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "PATCH", "TRACE")
+)
 
 
 class ServerSession:
@@ -102,6 +105,7 @@ class ServerSession:
         self._ended: SessionEnded | None = None
         self._reader = DataReader()
         self._body_size = 0
+        self._body_refusal: Reply | None = None
         self._errors = 0
         self._commands = 0
         self._starved = False
@@ -116,6 +120,8 @@ class ServerSession:
 
     def greet(self) -> None:
         """Open the session with 220."""
+        if self.state is not _S.CONNECTED:
+            raise LocalProtocolError("the session was greeted already, or is closed")
         self._reply(Reply(220, (f"{self.rules.hostname} ESMTP Postseal",)))
         self.state = _S.GREETED
 
@@ -129,7 +135,12 @@ class ServerSession:
         """Take octets from the client."""
         if self.state is _S.CLOSED:
             return
-        if self.state is _S.HANDSHAKE:
+        if self.state is _S.CONNECTED:
+            # RFC 5321 4.3.1: a client waits for the greeting; programs that spray mail do not.
+            self._give_up(554, "5.5.0", "data was sent before the greeting")
+        elif self.state is _S.HANDSHAKE:
+            # Whoever is being tricked is not told to go on.
+            self._output.clear()
             self._end(StartTLSInjection("data in clear behind STARTTLS", phase=Phase.STARTTLS))
         elif self.state is _S.BODY and self._output:
             self._refuse_impatience()
@@ -172,6 +183,16 @@ class ServerSession:
         self._reply(reply)
         if reply.code == 421:
             self._end(None)
+
+    def refuse_body(self, reply: Reply) -> None:
+        """Have the body that is coming in answered with `reply`, once the client has said it all.
+
+        Nothing more of it is handed on. What the client says in the middle of a body is the body:
+        a reply before its end would not be heard.
+        """
+        if self.state is not _S.BODY:
+            raise LocalProtocolError(f"no body can be refused while {self.state.value}")
+        self._body_refusal = reply
 
     def tls_established(self) -> None:
         """Go on above the handshake with all session state forgotten (RFC 3207 4.2)."""
@@ -231,8 +252,8 @@ class ServerSession:
                 return self._starttls()
             case Auth(mechanism, response):
                 return self._auth(mechanism, response)
-            case Mail(reverse_path, parameters):
-                return self._mail(Mail(reverse_path, parameters))
+            case Mail():
+                return self._mail(command)
             case Rcpt():
                 return self._rcpt(command)
             case Data():
@@ -343,6 +364,7 @@ class ServerSession:
         self._reply(Reply(354, ("End data with <CR><LF>.<CR><LF>",)))
         self._reader = DataReader()
         self._body_size = 0
+        self._body_refusal = None
         self.state = _S.BODY
         return None
 
@@ -373,7 +395,7 @@ class ServerSession:
             return Reply(552, ("the message is too large",), "5.3.4")
         if self._reader.fault is not None:
             return Reply(550, (f"the message holds {self._reader.fault}",), "5.6.0")
-        return None
+        return self._body_refusal
 
     # -- replies and ends -----------------------------------------------------------------------
 

@@ -186,6 +186,15 @@ class Channel:
     def _check_record(self, ciphertext: bytes) -> None:
         if ciphertext[0] in _RECORD_TYPES:
             return
+        if self._server_hostname is None:
+            # What a client says in clear may be its password: it is repeated nowhere.
+            if self._opening is Opening.STARTTLS:
+                raise StartTLSInjection(
+                    "data in clear arrived where the TLS handshake was due", phase=Phase.HANDSHAKE
+                )
+            raise HandshakeFailed(
+                "the client does not speak TLS on this port", phase=Phase.HANDSHAKE
+            )
         heard = ascii(ciphertext[:40].decode("latin-1"))
         if self._opening is Opening.STARTTLS:
             raise StartTLSInjection(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 
 from postseal.serve.storage import Store
 from postseal.serve.web import create_app
+from postseal.serve.web.throttle import Throttle
 from tests.integration.web.conftest import PASSWORD, Clock, open_client
 
 RIGHT = {"name": "admin", "password": PASSWORD}
@@ -138,28 +140,42 @@ async def test_a_login_leads_to_our_own_pages_only(
 
 
 async def test_guessing_is_slowed_down_for_an_account(
-    anonymous: httpx2.AsyncClient, clock: Clock
+    app: FastAPI, anonymous: httpx2.AsyncClient, clock: Clock
 ) -> None:
-    for _ in range(10):
+    throttle = Throttle(burst=2, seconds_each=30, clock=clock)
+    app.state.services = replace(app.state.services, account_throttle=throttle)
+    for _ in range(2):
         answer = await anonymous.post("/login", data=RIGHT | {"password": "wrong"})
         assert answer.status_code == 401
     answer = await anonymous.post("/login", data=RIGHT)
     assert answer.status_code == 429
     assert "Too many wrong passwords" in answer.text
-    clock.now += int(answer.headers["retry-after"])
+    answer = await anonymous.get("/api/v1/messages", auth=("admin", PASSWORD))
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
+    clock.now += 30
     assert (await anonymous.post("/login", data=RIGHT)).status_code == 303
 
 
 async def test_guessing_many_names_is_slowed_down_for_an_address(
-    app: FastAPI, anonymous: httpx2.AsyncClient
+    app: FastAPI, anonymous: httpx2.AsyncClient, clock: Clock
 ) -> None:
+    throttle = Throttle(burst=3, seconds_each=10, clock=clock)
+    app.state.services = replace(app.state.services, client_throttle=throttle)
     seen = [
         (await anonymous.post("/login", data={"name": f"n{n}", "password": "p"})).status_code
-        for n in range(21)
+        for n in range(4)
     ]
-    assert seen == [401] * 20 + [429]
+    assert seen == [401] * 3 + [429]
     async with open_client(app, client="127.0.0.2") as elsewhere:
         assert (await elsewhere.post("/login", data=RIGHT)).status_code == 303
+
+
+def test_the_throttles_of_an_application_are_on(app: FastAPI) -> None:
+    services = app.state.services
+    tries = [services.account_throttle.take("admin") for _ in range(11)]
+    assert tries == [0.0] * 10 + [30.0]
+    tries = [services.client_throttle.take("127.0.0.1") for _ in range(21)]
+    assert tries == [0.0] * 20 + [10.0]
 
 
 async def test_the_api_takes_a_name_and_password(anonymous: httpx2.AsyncClient) -> None:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from postseal.errors import ConnectError
 from postseal.serve.storage import DeliveryState, Store
-from postseal.serve.web import WebServer, serve_web, server
+from postseal.serve.web import WebServer, forms, serve_web, server
 from tests.integration.web import samples
 from tests.integration.web.conftest import PASSWORD
 
@@ -33,6 +33,30 @@ async def test_a_port_of_the_systems_choice_is_served(web: WebServer) -> None:
         answer = await client.post("/login", data={"name": "admin", "password": PASSWORD})
         assert answer.status_code == 303
         assert (await client.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "cookie"),
+    [
+        ({"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}, 303, "__Host-postseal="),
+        # The proxy says that it was asked in clear: no password over that.
+        ({"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "http"}, 403, ""),
+        ({"X-Forwarded-For": "192.0.2.1"}, 403, ""),
+    ],
+)
+async def test_a_proxy_on_this_host_says_whom_it_speaks_for(
+    web: WebServer, headers: dict[str, str], status: int, cookie: str
+) -> None:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{web.port}") as client:
+        answer = await client.post(
+            "/login",
+            data={"name": "admin", "password": PASSWORD},
+            headers=headers | {"Host": "mail.example"},
+        )
+    assert answer.status_code == status
+    cookies = answer.headers.get_list("set-cookie")
+    assert bool(cookies) is bool(cookie)
+    assert all(set_cookie.startswith(cookie) for set_cookie in cookies)
 
 
 async def test_it_speaks_ipv6(app: FastAPI) -> None:
@@ -125,6 +149,30 @@ async def test_the_deadline_is_for_the_head_and_not_for_the_answer(
         for _ in range(2):
             assert (await client.get("/slow")).json() == "done"
     await web.close()
+
+
+async def test_a_form_that_does_not_come_is_not_waited_for(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+    writer.write(
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\nname="
+    )
+    assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+    writer.close()
+
+
+async def test_a_large_message_is_streamed_to_a_client_that_reads(
+    store: Store, web: WebServer
+) -> None:
+    content = b"Subject: large\r\n\r\n" + b"x" * 70_000 * 300
+    await store.accept(samples.new_message(1, content, state=DeliveryState.HELD, reason="s"))
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{web.port}") as client:
+        await client.post("/login", data={"name": "admin", "password": PASSWORD})
+        answer = await client.get(f"/messages/{samples.message_id(1)}/raw")
+    assert answer.content == content
 
 
 async def test_a_client_that_never_reads_is_cut_off(

@@ -223,6 +223,8 @@ def test_a_malformed_content_type_is_refused(content_type: str) -> None:
         "a\tb",
         "\udcff",
         "x" * 256,
+        " a",
+        "a.pdf\u3000",
         "gnp.\u202egpj.exe",
         "\u2066a",
     ],

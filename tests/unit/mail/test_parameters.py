@@ -18,7 +18,8 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), m
     [
         ("a.pdf", "attachment; filename=a.pdf"),
         ("a b.pdf", 'attachment; filename="a b.pdf"'),
-        ('a"b\\.pdf', 'attachment; filename="a\\"b\\\\.pdf"'),
+        ('a"b.pdf', "attachment; filename*=utf-8''a%22b.pdf"),
+        ("a\\b.pdf", "attachment; filename*=utf-8''a%5Cb.pdf"),
         ("", 'attachment; filename=""'),
         ("é.pdf", "attachment; filename*=utf-8''%C3%A9.pdf"),
         ("=?x?=.pdf", "attachment; filename*=utf-8''%3D%3Fx%3F%3D.pdf"),

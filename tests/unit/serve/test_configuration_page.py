@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from postseal.errors import InvalidSetting
+from postseal.send import Endpoint
 from postseal.serve.setting_problems import dotted, fields_of
-from postseal.serve.setting_routes import Route, RouteScheme
+from postseal.serve.setting_routes import Route
 from postseal.serve.settings import Settings
 from postseal.tls.authority import LocalAuthority
 
@@ -42,9 +43,10 @@ def test_the_defaults_on_the_page_are_the_defaults() -> None:
             assert field.default is None
 
 
-def test_the_schemes_and_their_ports_are_on_the_page() -> None:
-    for scheme in RouteScheme:
-        assert re.search(rf"\| `{re.escape(scheme)}://host` \|.*\| {scheme.default_port} \|", PAGE)
+@pytest.mark.parametrize("scheme", ["smtp", "smtps", "smtp+opportunistic", "smtp+insecure"])
+def test_the_schemes_and_their_ports_are_on_the_page(scheme: str) -> None:
+    url = f"{scheme}://host"
+    assert re.search(rf"\| `{re.escape(url)}` \|.*\| {Endpoint.parse(url).port} \|", PAGE)
 
 
 @pytest.mark.parametrize("block", BLOCK.findall(PAGE))
@@ -76,7 +78,7 @@ def test_the_example_loads() -> None:
     settings = Settings.load(EXAMPLE)
     assert settings.hostname == "mail.example.com"
     assert settings.data_directory == EXAMPLE.parent / "postseal-data"
-    assert settings.delivery.routes["internal.example.com"].port == 25
+    assert settings.delivery.routes["internal.example.com"].endpoint.port == 25
 
 
 def test_the_example_names_every_key() -> None:

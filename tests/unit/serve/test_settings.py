@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from postseal.errors import InvalidSetting
+from postseal.send import Endpoint
 from postseal.serve.setting_problems import dotted, fields_of
-from postseal.serve.setting_routes import Route, RouteScheme
+from postseal.serve.setting_routes import Route
 from postseal.serve.setting_types import MXTLS, DeliveryMode
 from postseal.serve.settings import Settings
 from postseal.tls.authority import LocalAuthority
@@ -365,11 +366,11 @@ def test_routes_have_schemes_hosts_and_ports(tmp_path: Path) -> None:
         "*" = "smtp+insecure://localhost:1025"
         """,
     ).delivery.routes
-    assert [(d, r.scheme, r.host, r.port) for d, r in routes.items()] == [
-        ("example.com", RouteScheme.STARTTLS, "127.0.0.1", 2600),
-        ("xn--bcher-kva.example", RouteScheme.IMPLICIT_TLS, "::1", 465),
-        ("[192.0.2.1]", RouteScheme.OPPORTUNISTIC, "mx.example", 25),
-        ("*", RouteScheme.INSECURE, "localhost", 1025),
+    assert [(domain, route.endpoint) for domain, route in routes.items()] == [
+        ("example.com", Endpoint.parse("smtp://127.0.0.1:2600")),
+        ("xn--bcher-kva.example", Endpoint.parse("smtps://[::1]:465")),
+        ("[192.0.2.1]", Endpoint.parse("smtp+opportunistic://mx.example:25")),
+        ("*", Endpoint.parse("smtp+insecure://localhost:1025")),
     ]
     verified = routes["xn--bcher-kva.example"]
     assert (verified.ca_file, verified.tls_name) == (tmp_path / "ca.pem", "mx.a.example")
@@ -378,18 +379,17 @@ def test_routes_have_schemes_hosts_and_ports(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("route", "expected"),
     [
-        ('"http://a"', "http:// is no scheme of a route"),
-        ('"smtp:/a"', "it must be a URL"),
-        ('"smtp://"', "it must be a URL"),
-        ('"smtp://a/b"', "it must be a URL"),
-        ('"smtp://a?b=c"', "it must be a URL"),
-        ('"smtp://a b"', "it must be a URL"),
-        ('"smtp://a\\r\\nb"', "it must be a URL"),
-        ('"smtp://::1"', "it must be a URL"),
-        ('"smtp://a:0"', "port 0 is not between 1 and 65535"),
-        ('"smtp://a:65536"', "port 65536 is not between"),
-        ('"smtp://-a"', "it is no domain name"),
-        ('"SMTP://a"', "it must be a URL"),
+        ('"http://a"', "the scheme 'http' is not known"),
+        ('"smtp:/a"', "must be given as a URL"),
+        ('"smtp://"', "names no host"),
+        ('"smtp://a/b"', "ends after its host and port"),
+        ('"smtp://a?b=c"', "ends after its host and port"),
+        ('"smtp://a b"', "holds no spaces"),
+        ('"smtp://a\\r\\nb"', "no control characters"),
+        ('"smtp://::1"', "not well formed"),
+        ('"smtp://a:0"', "port 0 cannot be connected to"),
+        ('"smtp://a:65536"', "not well formed"),
+        ('"smtp://-a"', "is no host name"),
         ('"smtp+insecure://mx.example"', "mx.example is not this machine"),
         ('"smtp+insecure://192.0.2.1"', "192.0.2.1 is not this machine"),
         ('"smtp+insecure://localhost.example"', "localhost.example is not this machine"),

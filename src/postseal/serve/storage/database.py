@@ -155,10 +155,11 @@ def _set(cursor: DBAPICursor, name: str, wanted: int | str) -> object:
         try:
             cursor.execute(f"PRAGMA {name} = {wanted}")
             break
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             # The switch to WAL alone does not heed the busy timeout; it happens once in the
             # life of a file, and two processes may be at it.
-            if name != "journal_mode" or time.monotonic() >= gives_up_at:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() >= gives_up_at:
                 raise
             time.sleep(0.01)
     cursor.execute(f"PRAGMA {name}")

@@ -81,8 +81,9 @@ class Store:
     async def accept(self, message: NewMessage) -> None:
         """Store a message with its deliveries; return after the commit has reached the disk.
 
-        Raises `AlreadyExists` when the id is taken and `InvalidInput` when the content is not
-        as long as its `size` says; messages accepted at the same time are not concerned.
+        The content is read meanwhile, on a thread of the database. Raises `AlreadyExists` when
+        the id is taken and `InvalidInput` when the content is not as long as its `size` says;
+        messages accepted at the same time are not concerned.
         """
         await self._writer.write(
             statements.insert_messages,

@@ -66,6 +66,7 @@ async def message(request: Request, login: LoginRequired, message_id: str) -> Re
         form_token=login.form_token,
         mode=services.mode,
         message=detail,
+        message_id=detail.id,
         content=await take_apart(services, message_id),
         reception_seal=reception_seal(detail.reception),
         attempt_seal=attempt_seal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ async def serve_web(app: ASGIApp, *, host: str, port: int) -> WebServer:
         listening = socket.create_server((host, port), family=family, backlog=_MAX_CONNECTIONS)
     except OSError as error:
         raise ConnectError(
-            f"cannot listen on {host} port {port}: {error.strerror}",
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}",
             hint="Change `web.address` or `web.port`, or stop what listens there.",
         ) from error
     config = uvicorn.Config(

@@ -8,11 +8,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from postseal.serve.storage import SchemaTooNew, StorageError, Store, database
 from postseal.serve.storage.database import Database, Purpose
+from postseal.serve.storage.migrate import MIGRATIONS, known_revisions
 from postseal.serve.storage.schema import metadata
 from tests.unit.serve.storage.samples import new_message, read_content
 
@@ -35,6 +37,13 @@ async def test_the_migrations_make_what_the_code_expects(store: Store, path: Pat
     migrated = definitions(path)
     del migrated["alembic_version"]
     assert migrated == definitions(expected)
+
+
+def test_the_names_of_the_files_are_the_revisions() -> None:
+    script = ScriptDirectory(str(MIGRATIONS))
+    chain = [each.revision for each in script.walk_revisions()]
+    assert chain[::-1] == known_revisions()
+    assert script.get_current_head() == known_revisions()[-1]
 
 
 async def test_what_was_stored_is_there_after_reopening(path: Path) -> None:

@@ -1,0 +1,86 @@
+"""A network in memory: each connection plays the next script."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from postseal.errors import ConnectError, MailError, Phase, TimedOut
+from postseal.send.network import Gate, Network, Stream
+from postseal.testing.clock import ManualClock
+from postseal.testing.script import Step
+from postseal.testing.stream import ScriptedStream
+
+__all__ = ["MemoryNetwork"]
+
+
+class MemoryNetwork(Network):
+    """Stands in for the system's network in a `Mailer`, an `AsyncMailer` or a pool.
+
+    `scripts` are transcripts or steps (see `transcript`), one for each connection in order; an
+    error is raised to the client instead, a `TimedOut` after its whole deadline. Without a script
+    left, connecting is refused. `streams` are the connections made, `connected` their hosts and
+    ports, failed attempts included.
+    """
+
+    def __init__(
+        self,
+        *scripts: str | Iterable[Step] | MailError,
+        clock: ManualClock | None = None,
+        peer_address: str = "192.0.2.25",
+        local_address: str = "192.0.2.1",
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.streams: list[ScriptedStream] = []
+        self.connected: list[tuple[str, int]] = []
+        self._scripts = deque(scripts)
+        self._peer_address = peer_address
+        self._local_address = local_address
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    async def connect(self, host: str, port: int, deadline: float) -> Stream:
+        self.connected.append((host, port))
+        if not self._scripts:
+            raise ConnectError(f"port {port} of {host} cannot be reached", phase=Phase.CONNECT)
+        script = self._scripts.popleft()
+        if isinstance(script, MailError):
+            if isinstance(script, TimedOut):
+                self.clock.advance_to(deadline)
+            raise script
+        stream = ScriptedStream(
+            script,
+            clock=self.clock,
+            peer_address=self._peer_address,
+            local_address=self._local_address,
+        )
+        self.streams.append(stream)
+        return stream
+
+    def gate(self, places: int) -> Gate:
+        """A gate at which nobody waits: when it is full, the deadline passes at once."""
+        return _MemoryGate(places, self.clock)
+
+    def check_played(self) -> None:
+        """Raise `AssertionError` where a script was not played, or not to its end."""
+        if self._scripts:
+            raise AssertionError(f"{len(self._scripts)} scripts were not played")
+        for number, stream in enumerate(self.streams, start=1):
+            if not stream.is_played:
+                raise AssertionError(f"connection {number} did not come to the end of its script")
+
+
+class _MemoryGate(Gate):
+    def __init__(self, places: int, clock: ManualClock) -> None:
+        self._free = places
+        self._clock = clock
+
+    async def enter(self, deadline: float) -> None:
+        if not self._free:
+            self._clock.advance_to(deadline)
+            raise TimedOut("no connection became free in time", phase=Phase.CONNECT)
+        self._free -= 1
+
+    def leave(self) -> None:
+        self._free += 1
