@@ -27,7 +27,7 @@ from postseal.serve.routing import Router
 from postseal.serve.setting_types import DeliveryMode
 from postseal.serve.settings import ListenerSettings, Settings
 from postseal.serve.storage import Store
-from postseal.serve.web import create_app, serve_web
+from postseal.serve.web import WebServer, create_app, serve_web
 from postseal.serve.worker import Worker
 from postseal.smtp.rules import Offer, ServerRules
 from postseal.tls import Opening, server_context
@@ -94,6 +94,8 @@ async def serving(
     gives leases back.
     """
     async with contextlib.AsyncExitStack() as stack:
+        # A part that dies takes the platform down: half a platform would look like a whole one.
+        parts = await stack.enter_async_context(asyncio.TaskGroup())
         lock = stack.enter_context(DataDirectoryLock.acquire(settings.data_directory))
         directory = lock.directory
         store = await Store.open(directory.database)
@@ -102,10 +104,10 @@ async def serving(
         # Who held leases on this directory is dead: we have its lock.
         await store.release_all()
         certificates = _Certificates(settings, prepared.identity)
-        stack.push_async_callback(_cancel, asyncio.create_task(certificates.keep_current()))
+        stack.push_async_callback(_cancel, parts.create_task(certificates.keep_current()))
         if settings.delivery.mode is DeliveryMode.LIVE:
             worker = _worker(settings, store, resolver or SystemResolver())
-            stack.push_async_callback(_cancel, asyncio.create_task(worker.run()))
+            stack.push_async_callback(_cancel, parts.create_task(worker.run()))
         addresses: dict[str, Address] = {}
         intake = Intake(settings, store)
         for rules, where in _listeners(settings, certificates):
@@ -114,7 +116,10 @@ async def serving(
             stack.push_async_callback(listener.close)
             addresses[rules.name] = Address(listener.address, listener.port)
         if settings.web.enabled:
-            addresses["web"] = await _open_web(settings, store, stack)
+            web = await _open_web(settings, store)
+            parts.create_task(web.wait_closed())
+            stack.push_async_callback(web.close)
+            addresses["web"] = Address(web.host, web.port)
         platform = Platform(addresses, prepared.identity.authority, settings.delivery.mode)
         stack.callback(directory.runtime.unlink, missing_ok=True)
         _write_runtime(directory, platform)
@@ -172,16 +177,14 @@ async def _open(listener: Listener, where: ListenerSettings) -> None:
         ) from error
 
 
-async def _open_web(settings: Settings, store: Store, stack: contextlib.AsyncExitStack) -> Address:
+async def _open_web(settings: Settings, store: Store) -> WebServer:
     app = create_app(
         store,
         mode=settings.delivery.mode,
         hosts=(settings.hostname,),
         dangerous_plain_http_beyond_loopback=settings.web.dangerous_plain_http_beyond_loopback,
     )
-    server = await serve_web(app, host=settings.web.address, port=settings.web.port)
-    stack.push_async_callback(server.close)
-    return Address(server.host, server.port)
+    return await serve_web(app, host=settings.web.address, port=settings.web.port)
 
 
 def _write_runtime(directory: DataDirectory, platform: Platform) -> None:
