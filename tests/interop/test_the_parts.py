@@ -21,6 +21,7 @@ from tests.parts.certificates import ServerCertificate, issue_certificate
 from tests.parts.ports import LOOPBACK, ReservedPort
 from tests.parts.postfix import Postfix
 from tests.parts.recording_proxy import Path, RecordingProxy
+from tests.parts.tls_records import RecordType, split_at_tls
 
 CANARIES = [
     Canary("subject", b"subject-canary-3f9c"),
@@ -109,8 +110,13 @@ def test_the_same_session_sealed_shows_nothing(certificate: ServerCertificate) -
         assert b"body-canary-77d0" in stored
         assert find_canaries(proxy.recorded(), CANARIES) == set()
         # The recorder was there: it has the part that is in clear by design.
-        assert proxy.conversations[0].from_client.startswith(b"ehlo ")
-        assert b"220 2.0.0 Ready to start TLS\r\n" in proxy.conversations[0].from_server
+        [talk] = proxy.conversations
+        clear, records = split_at_tls(talk.from_client)
+        assert clear.startswith(b"ehlo ")
+        assert clear.endswith(b"STARTTLS\r\n")
+        assert records[0][0] is RecordType.HANDSHAKE
+        encrypted = [size for kind, size in records if kind is RecordType.APPLICATION_DATA]
+        assert sum(encrypted) > len(message_with_canaries().as_bytes())
 
 
 @pytest.mark.parametrize("canary", CANARIES, ids=lambda canary: canary.name)

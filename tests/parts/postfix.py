@@ -11,6 +11,7 @@ import pwd
 import shutil
 import signal
 import smtplib
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -165,6 +166,8 @@ class Postfix:
             self._process.kill()
             self._process.wait()
             self._process = None
+        # The master's children share its listening socket, and outlive it by a moment.
+        wait_until(self._refuses, within=10, what="the end of Postfix's last process")
 
     def __enter__(self) -> Self:
         try:
@@ -219,6 +222,15 @@ class Postfix:
         except (OSError, smtplib.SMTPException):
             return False
         return True
+
+    def _refuses(self) -> bool:
+        try:
+            socket.create_connection(self._port.address, timeout=5).close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _start_log(self) -> str:
         return (self._root / "log" / "start").read_text(encoding="utf-8") + self.log

@@ -25,9 +25,7 @@ class RawClient:
         self._writer = writer
 
     @classmethod
-    async def connect(
-        cls, port: int, *, ca_file: Path | None = None, host: str = LOOPBACK
-    ) -> Self:
+    async def connect(cls, port: int, *, ca_file: Path | None = None, host: str = LOOPBACK) -> Self:
         """Connect; with a `ca_file`, by TLS from the first octet."""
         context = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
         return cls(*await asyncio.open_connection(host, port, ssl=context))
@@ -63,6 +61,11 @@ class RawClient:
         async with asyncio.timeout(_PATIENCE):
             await self._writer.start_tls(context, server_hostname=LOOPBACK)
 
+    async def taste(self) -> bytes:
+        """Read whatever comes next; empty at the end."""
+        async with asyncio.timeout(_PATIENCE):
+            return await self._reader.read(65536)
+
     async def rest(self) -> bytes:
         """Read what comes until the server ends the connection, by whatever means."""
         pieces = []
@@ -71,6 +74,10 @@ class RawClient:
                 while piece := await self._reader.read(65536):
                     pieces.append(piece)
         return b"".join(pieces)
+
+    async def end(self) -> None:
+        """Say that nothing more will come, and go on reading."""
+        self._writer.write_eof()
 
     def vanish(self) -> None:
         """Break the connection as a crash of the client does."""

@@ -33,7 +33,8 @@ class Receiver:
     """A server on a free loopback port, or on `port` of `host`; an async context manager.
 
     With a `certificate` it offers STARTTLS, and takes mail in clear all the same. `on_recipient`
-    and `on_message` give the replies. `messages` holds what came, refused or not.
+    and `on_message` give the replies; a `size_limit` of 0 is none. `messages` holds what came,
+    refused or not.
     """
 
     certificate: ServerCertificate | None = None
@@ -41,6 +42,7 @@ class Receiver:
     port: int = 0
     on_recipient: Callable[[str], str] = lambda _: "250 2.1.5 OK"
     on_message: Callable[[ReceivedMessage], Awaitable[str]] = _take
+    size_limit: int = 0
     messages: list[ReceivedMessage] = field(default_factory=list)
     connections: int = 0
     _server: asyncio.Server | None = None
@@ -53,7 +55,13 @@ class Receiver:
 
         def accept() -> Any:
             self.connections += 1
-            return SMTP(self, hostname="receiver.test", tls_context=context, enable_SMTPUTF8=True)
+            return SMTP(
+                self,
+                hostname="receiver.test",
+                tls_context=context,
+                enable_SMTPUTF8=True,
+                data_size_limit=self.size_limit or None,
+            )
 
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(accept, self.host, self.port)

@@ -130,7 +130,8 @@ class RecordingProxy:
             # Either end may go at any time, or the path is cut: then both go.
             for end in ends:
                 raw: socket.socket = end.get_extra_info("socket")
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                with contextlib.suppress(OSError):
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         finally:
             for end in ends:
                 end.transport.abort()

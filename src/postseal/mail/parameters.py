@@ -28,8 +28,9 @@ _PARAMETER = re.compile(
     rf'[ \t]*+;[ \t]*+({_CHARACTER}++)=(?:({_CHARACTER}++)|"((?:[^"\\]|\\.)*+)")[ \t]*+'
 )
 _ESCAPED = re.compile(r"\\(.)")
-# Readers get escapes wrong, and decode what looks like an encoded word even inside quotes.
-_MISREAD = re.compile(r'["\\]|=\?')
+# Readers get escapes wrong, take apostrophes at the ends for quotes, and decode what looks like an
+# encoded word even inside quotes.
+_MISREAD = re.compile(r"[\"\\]|=\?|\A'|'\Z")
 # RFC 2231 7: attribute-char.
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~")
 _PERCENT = [chr(octet) if octet in _PLAIN else f"%{octet:02X}" for octet in range(256)]

@@ -122,7 +122,6 @@ class ClientSession:
         self._unanswered: deque[Command] = deque()
         self._writer = DataWriter()
         self._mail_refused = False
-        self._challenged = False
 
     @property
     def waiting_for(self) -> Phase | None:
@@ -149,10 +148,6 @@ class ClientSession:
             self._check_pipelining(command)
         if kind is Auth:
             self._check_auth()
-        elif kind is AuthResponse or kind is AuthCancel:
-            if not self._challenged:
-                raise LocalProtocolError("there is no challenge to respond to")
-            self._challenged = False
         elif kind is StartTLS and self._is_sealed:
             raise LocalProtocolError("the session is under TLS already (RFC 3207 4.2)")
         elif kind is Data:
@@ -209,6 +204,7 @@ class ClientSession:
                 if self._is_deaf():
                     break
         except MailError as error:
+            error.at(phase=self.waiting_for)
             self.state = _S.CLOSED
             if not events:
                 raise
@@ -226,8 +222,12 @@ class ClientSession:
         if reply.code == 421:
             # RFC 5321 3.8: the server closes; nothing else will be answered.
             self.state = _S.CLOSED
-        else:
+            return ReplyReceived(command, reply)
+        try:
             self._apply(command, reply)
+        except MailError as error:
+            error.at(phase=command.phase)
+            raise
         return ReplyReceived(command, reply)
 
     def _apply(self, command: Command, reply: Reply) -> None:
@@ -277,13 +277,12 @@ class ClientSession:
 
     def _auth_answered(self, command: Command, reply: Reply) -> None:
         if reply.code == 334:
-            self._challenged = True
-        elif reply.is_positive and reply.code != 235:
+            return
+        if reply.is_positive and reply.code != 235:
             raise RemoteProtocolError(f"AUTH was answered with {reply}, not with 235")
-        else:
-            self._expect_final(command, reply)
-            self.is_authenticated = reply.code == 235
-            self.state = _S.READY
+        self._expect_final(command, reply)
+        self.is_authenticated = reply.code == 235
+        self.state = _S.READY
 
     def _unasked(self, reply: Reply) -> ReplyReceived:
         if self.state is _S.CONNECTED:
@@ -319,14 +318,15 @@ class ClientSession:
         return bool(unanswered) and isinstance(unanswered[0], Quit) and self._parser.is_empty
 
     def _check_pipelining(self, command: Command) -> None:
+        unanswered = self._unanswered[-1]
+        if isinstance(unanswered, _ENDS_A_GROUP):
+            raise LocalProtocolError(
+                f"nothing may be sent behind {unanswered.verb} until it is answered"
+            )
         if "PIPELINING" not in self.extensions:
             raise LocalProtocolError(
-                f"{command.verb} cannot be sent before {self._unanswered[-1].verb} is answered: "
+                f"{command.verb} cannot be sent before {unanswered.verb} is answered: "
                 "the server does not offer PIPELINING"
-            )
-        if isinstance(self._unanswered[-1], _ENDS_A_GROUP):
-            raise LocalProtocolError(
-                f"nothing may be sent behind an unanswered {self._unanswered[-1].verb}"
             )
 
     def _check_auth(self) -> None:

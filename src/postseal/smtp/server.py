@@ -371,6 +371,7 @@ class ServerSession:
     # -- the body -----------------------------------------------------------------------------
 
     def _body_event(self) -> ServerEvent | None:
+        self._starved = False
         if not self._reader.finished:
             decoded, rest = self._reader.read(self._lines.take_all())
             self._lines.feed(rest)

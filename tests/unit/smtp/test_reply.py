@@ -143,16 +143,23 @@ def test_the_first_digit_decides() -> None:
     ]
 
 
-def test_nothing_is_left_behind_a_reply() -> None:
+@pytest.mark.parametrize(
+    ("wire", "is_empty"),
+    [
+        (b"", True),
+        (b"250 a\r\n", True),
+        (b"250-a\r\n250 b\r\n", True),
+        (b"2", False),
+        (b"250 a\r\n\x16", False),
+        # The line is gone from the buffer, but the reply is not whole.
+        (b"250-a\r\n", False),
+    ],
+)
+def test_it_is_known_whether_anything_is_left_behind_a_reply(wire: bytes, is_empty: bool) -> None:
     parser = ReplyParser()
-    assert parser.is_empty
-    parser.feed(b"250-a\r\n")
-    assert parser.next_reply() is None
-    # The line is gone from the buffer, but the reply is not whole.
-    assert not parser.is_empty
-    parser.feed(b"250 b\r\n2")
-    assert parser.next_reply() is not None
-    assert not parser.is_empty
+    parser.feed(wire)
+    parser.next_reply()
+    assert parser.is_empty is is_empty
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30).filter(str.isprintable)
@@ -169,6 +176,7 @@ def test_what_is_written_is_read(
 ) -> None:
     status = f"{code // 100}.1.0" if has_status and code != 354 else None
     if status is None:
+        # A text that begins like a status would be read as one.
         lines = [f"-{line}" for line in lines]
     reply = Reply(code, tuple(lines), status)
     wire = reply.encode()

@@ -20,7 +20,7 @@ from postseal.serve.storage import (
     Summary,
     writer,
 )
-from tests.unit.serve.storage.conftest import Commits
+from tests.parts.commits import Commits
 from tests.unit.serve.storage.samples import new_message, read_content
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import email.header
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from postseal.serve.web.words import decode_charset, decode_words, one_line
@@ -40,15 +40,19 @@ def test_encoded_words(value: str, text: str) -> None:
     assert decode_words(value) == text
 
 
-@given(st.text(), st.sampled_from(["utf-8", "utf-16", "iso-2022-jp", "big5"]))
+# The standard library folds and strips at whatever str.splitlines and str.strip know.
+WORDS = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1)
+
+
+@given(st.lists(WORDS, min_size=1).map(" ".join), st.sampled_from(["utf-8", "iso-2022-jp", "big5"]))
 def test_what_the_standard_library_encodes_is_decoded(text: str, charset: str) -> None:
+    assume("=?" not in text)
     try:
         encoded = email.header.Header(text, charset).encode()
-    except (UnicodeError, ValueError):
-        return
-    if "=?" in encoded and "\n" not in text and "\r" not in text and "=?" not in text:
-        expected = str(email.header.make_header(email.header.decode_header(encoded)))
-        assert decode_words(encoded.replace("\n", "\r\n")) == expected
+    except UnicodeError:
+        reject()
+    expected = str(email.header.make_header(email.header.decode_header(encoded)))
+    assert decode_words(encoded.replace("\n", "\r\n")) == expected
 
 
 @given(st.text() | st.binary().map(lambda octets: octets.decode("ascii", "surrogateescape")))

@@ -1,0 +1,55 @@
+"""The `postseal` command as a person runs it, from inside an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND = Path(sys.executable).with_name("postseal")
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended, and what it printed."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def printed(self) -> str:
+        """Both streams, for a search that must find nothing."""
+        return self.output + self.errors
+
+
+async def run_postseal(
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    directory: Path | None = None,
+) -> Ran:
+    """Run the command to its end; what the one who runs the tests has set is not passed on."""
+    inherited = {name: value for name, value in os.environ.items() if name[:9] != "POSTSEAL_"}
+    process = await asyncio.create_subprocess_exec(
+        COMMAND,
+        *map(str, arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**inherited, "COLUMNS": "200", **(environment or {})},
+        cwd=directory,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            output, errors = await process.communicate(stdin)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    assert process.returncode is not None
+    return Ran(process.returncode, output.decode(), errors.decode())
