@@ -7,7 +7,7 @@ export PYTHON
 
 bin := .venv/bin
 stamps := .venv/stamps
-checked := src tests bench scripts
+checked := src tests bench fuzz scripts
 
 # A copied or moved tree, or one whose Python is gone, sets itself up anew.
 ifneq ($(shell test -x $(bin)/python && cat .venv/made-for 2>/dev/null),$(CURDIR))
@@ -15,7 +15,7 @@ $(shell rm -rf $(stamps))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench docs lock coverage clean
+.PHONY: help serve test check format bench fuzz docs lock coverage clean
 
 help: ## show this list
 	@echo "make TARGET [ARGS='...'] [PYTHON=python3.12]"
@@ -26,6 +26,7 @@ serve: $(stamps)/serve ## run the platform on embedded defaults (ARGS go to post
 
 test: $(stamps)/dev ## run the tests (ARGS go to pytest; as root on Debian, installs what they need)
 	@scripts/system-packages --try
+	@scripts/node-packages --try
 	@$(bin)/python -m pytest $(ARGS)
 
 check: $(stamps)/dev ## lint, format check, types, rings, house rules
@@ -41,6 +42,9 @@ format: $(stamps)/dev ## apply the formatter and the safe fixes of the linter
 bench: $(stamps)/bench ## measure against peers (ARGS go to python -m bench)
 	@$(bin)/python -m bench $(ARGS)
 
+fuzz: $(stamps)/fuzz ## look for inputs that break an invariant (ARGS go to python -m fuzz)
+	@$(bin)/python -m fuzz $(ARGS)
+
 docs: $(stamps)/docs ## build the documentation into site/
 	@$(bin)/mkdocs build --quiet --strict --site-dir site
 	@echo "site/index.html"
@@ -53,7 +57,7 @@ lock: $(stamps)/dev ## compile requirements/*.txt from pyproject.toml (ARGS=--up
 	@scripts/lock $(ARGS)
 
 clean: ## remove what make made: environment, caches, builds
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site .coverage .coverage.*
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site fuzz/grown .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(stamps)/%: requirements/%.txt requirements/bootstrap.txt pyproject.toml

@@ -6,13 +6,13 @@ import argparse
 import sys
 
 from bench.cases import CASES
-from bench.parts import MissingPart
-from bench.report import describe_run, format_json, print_table
+from bench.parts.programs import MissingPart
+from bench.report import describe_case, describe_machine, format_json, print_table
 from bench.runner import run_case
 
 
 def main() -> int:
-    """Run the chosen cases and print their rows; 3 where a part is missing."""
+    """Run the chosen cases and print their rows; 3 where one lacks a part."""
     names = [case.name for case in CASES]
     parser = argparse.ArgumentParser(
         prog="python -m bench",
@@ -31,21 +31,22 @@ def main() -> int:
         parser.error(f"unknown case: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
 
     chosen = [case for case in CASES if not options.cases or case.name in options.cases]
-    try:
-        for line in describe_run(chosen, runs=options.runs, size=options.size):
-            _note(line)
-        rows = []
-        for case in chosen:
+    for line in describe_machine(runs=options.runs):
+        _note(line)
+    rows = []
+    for case in chosen:
+        try:
+            _note(describe_case(case, size=options.size))
             row = run_case(case, runs=options.runs, size=options.size, progress=_note)
-            if options.json:
-                print(format_json(row), flush=True)
-            rows.append(row)
-    except MissingPart as missing:
-        _note(f"bench: {missing}")
-        return 3
+        except MissingPart as missing:
+            _note(f"{case.name}: left out: {missing}")
+            continue
+        if options.json:
+            print(format_json(row), flush=True)
+        rows.append(row)
     if not options.json:
         print_table(rows)
-    return 0
+    return 0 if len(rows) == len(chosen) else 3
 
 
 def _positive(text: str) -> int:

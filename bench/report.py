@@ -12,25 +12,26 @@ from pathlib import Path
 
 from bench.case import Case, Row
 
-__all__ = ["describe_run", "format_json", "print_table"]
+__all__ = ["describe_case", "describe_machine", "format_json", "print_table"]
 
 _HEADINGS = ("bench", "case", "ours", "peer", "peer name", "unit", "ratio")
 
 
-def describe_run(cases: Sequence[Case], *, runs: int, size: int | None) -> list[str]:
-    """Say what the numbers depend on: machine and its load, Python, versions, work done."""
+def describe_machine(*, runs: int) -> list[str]:
+    """Say what all numbers depend on: the machine and its load, Python, the runs."""
     load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
-    lines = [
+    return [
         f"machine: {_processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}",
         f"load before: {load}",
         f"Python: {platform.python_implementation()} {platform.python_version()}",
         f"runs: {runs} of each side, in turn; medians",
     ]
-    for case in cases:
-        sides = ", ".join(f"{side.name} {side.version()}" for side in (case.ours, case.peer))
-        work = f"{size or case.size} operations a run"
-        lines.append(f"{case.name}: {sides}; {case.server_version()}; {work}")
-    return lines
+
+
+def describe_case(case: Case, *, size: int | None) -> str:
+    """Say which versions meet, and the work done. Raises `MissingPart`."""
+    sides = ", ".join(f"{side.name} {side.version()}" for side in (case.ours, case.peer))
+    return f"{case.name}: {sides}; {case.met()}; size {size or case.size}"
 
 
 def format_json(row: Row) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from statistics import median
 
-from bench.case import Case, Contender, Row
+from bench.case import Case, Contender, Row, Server
 
 __all__ = ["run_case"]
 
@@ -17,20 +17,18 @@ Progress = Callable[[str], None]
 def run_case(case: Case, *, runs: int, size: int | None = None, progress: Progress) -> Row:
     """Measure both sides `runs` times in turn and compare the medians.
 
-    Each goes first in every other run, so that neither always meets the warmer machine. The server
-    is the same for all runs. `size` replaces the case's own number of operations.
+    Each goes first in every other run, so that neither always meets the warmer machine. `size`
+    replaces the case's own number of operations.
     """
     ours: list[float] = []
     peer: list[float] = []
-    with case.server() as port:
-        for run in range(runs):
-            sides = [(case.ours, ours), (case.peer, peer)]
-            for contender, results in sides if run % 2 == 0 else reversed(sides):
-                quantity = _measure(contender, port, size or case.size)
-                results.append(quantity)
-                progress(
-                    f"{case.name} {run + 1}/{runs} {contender.name}: {quantity:.0f} {case.unit}"
-                )
+    for run in range(runs):
+        sides = [(case.ours, ours), (case.peer, peer)]
+        for contender, results in sides if run % 2 == 0 else reversed(sides):
+            with contender.server() as server:
+                quantity = _measure(contender, server, size or case.size)
+            results.append(quantity)
+            progress(f"{case.name} {run + 1}/{runs} {contender.name}: {quantity:.0f} {case.unit}")
     return Row(
         bench=case.bench,
         case=case.title,
@@ -42,8 +40,8 @@ def run_case(case: Case, *, runs: int, size: int | None = None, progress: Progre
     )
 
 
-def _measure(contender: Contender, port: int, size: int) -> float:
+def _measure(contender: Contender, server: Server, size: int) -> float:
     # A fresh interpreter: no side inherits the other's imports, heap or open sockets.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as process:
-        return process.submit(contender.measure, port, size).result()
+        return process.submit(contender.measure, server, size).result()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ("src", "tests", "bench", "scripts")
+CODE = ("src", "tests", "bench", "fuzz", "scripts")
 MAX_LINES = 500
 
 _PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]*)==\S+")

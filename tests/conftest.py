@@ -6,19 +6,23 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import settings
 
-# Part -> the names its program goes by. scripts/system-packages installs them.
+# Part -> the names its program goes by. scripts/system-packages installs them, but for node: see
+# scripts/node-packages.
 PARTS = {
     "chromium": ("chromium", "chromium-browser"),
+    "node": ("node", "nodejs"),
     "openssl": ("openssl",),
     "postfix": ("postfix",),
     "smtp-sink": ("smtp-sink",),
     "smtp-source": ("smtp-source",),
     "swaks": ("swaks",),
 }
+_SYSTEM_PACKAGES = "scripts/system-packages installs it"
 # Debian keeps servers where the PATH of a plain user does not look.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -31,10 +35,15 @@ def find_part(part: str) -> Path:
     """Return the program of `part`; without it skip the test, or fail it where CI=true."""
     if part not in PARTS:
         pytest.fail(f"unknown part {part!r}: tests/conftest.py knows {', '.join(PARTS)}")
-    for name in PARTS[part]:
-        if found := shutil.which(name, path=SEARCH_PATH):
-            return Path(found)
-    message = f"{part} is not installed (scripts/system-packages installs it)"
+    named = (shutil.which(name, path=SEARCH_PATH) for name in PARTS[part])
+    if found := next(filter(None, named), None):
+        return Path(found)
+    installer = "scripts/node-packages says which" if part == "node" else _SYSTEM_PACKAGES
+    return report_lack(f"{part} is not installed ({installer})")
+
+
+def report_lack(message: str) -> NoReturn:
+    """Skip the test for want of something; fail it where CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 from bench.case import Case
-from bench.cases import client_async_plain
+from bench.cases import (
+    client_async_plain,
+    client_async_starttls,
+    client_attachment_memory,
+    client_blocking_plain,
+    intake_durable,
+    server_discard,
+    server_idle_memory,
+)
 
 __all__ = ["CASES"]
 
-CASES: tuple[Case, ...] = (client_async_plain.CASE,)
+CASES: tuple[Case, ...] = (
+    client_async_plain.BESIDE_AIOSMTPLIB,
+    client_async_plain.BESIDE_SMTP_SOURCE,
+    client_blocking_plain.CASE,
+    client_async_starttls.CASE,
+    client_attachment_memory.CASE,
+    server_discard.BESIDE_AIOSMTPD,
+    server_discard.BESIDE_SMTP_SERVER,
+    server_idle_memory.CASE,
+    intake_durable.CASE,
+)

@@ -27,21 +27,25 @@ class Ran:
         return self.output + self.errors
 
 
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what the one who runs the tests has set for Postseal."""
+    return {name: value for name, value in os.environ.items() if name[:9] != "POSTSEAL_"}
+
+
 async def run_postseal(
     *arguments: str | Path,
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     directory: Path | None = None,
 ) -> Ran:
-    """Run the command to its end; what the one who runs the tests has set is not passed on."""
-    inherited = {name: value for name, value in os.environ.items() if name[:9] != "POSTSEAL_"}
+    """Run the command to its end, in a clean environment and what `environment` adds to it."""
     process = await asyncio.create_subprocess_exec(
         COMMAND,
         *map(str, arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**inherited, "COLUMNS": "200", **(environment or {})},
+        env={**clean_environment(), "COLUMNS": "200", **(environment or {})},
         cwd=directory,
     )
     try:

@@ -45,6 +45,7 @@ class Receiver:
     size_limit: int = 0
     messages: list[ReceivedMessage] = field(default_factory=list)
     connections: int = 0
+    goodbyes: int = 0
     _server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -81,6 +82,10 @@ class Receiver:
         if reply.startswith("2"):
             envelope.rcpt_tos.append(address)
         return reply
+
+    async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:
+        self.goodbyes += 1
+        return "221 2.0.0 Bye"
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:
         message = ReceivedMessage(

@@ -39,7 +39,7 @@ def test_a_lock_file_pins_by_hash_and_names_no_index(lock: Path) -> None:
 
 
 def test_every_locked_set_is_there() -> None:
-    assert {"base", "bootstrap", "cli", "serve", "audit", "dev", "bench", "docs"} == {
+    assert {"base", "bootstrap", "cli", "serve", "audit", "dev", "bench", "docs", "fuzz"} == {
         lock.stem for lock in LOCKS
     }
 

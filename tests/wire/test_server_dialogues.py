@@ -27,6 +27,7 @@ EHLO = """
     S: 250-8BITMIME
     S: 250-SMTPUTF8
     S: 250-ENHANCEDSTATUSCODES
+    S: 250-CHUNKING
     S: 250 STARTTLS
 """
 
@@ -112,6 +113,7 @@ def test_submission_is_sealed_and_authenticated_first() -> None:
         S: 250-8BITMIME
         S: 250-SMTPUTF8
         S: 250-ENHANCEDSTATUSCODES
+        S: 250-CHUNKING
         # No AUTH here (promise 1), and none taken.
         S: 250 STARTTLS
         C: AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm
@@ -128,6 +130,7 @@ def test_submission_is_sealed_and_authenticated_first() -> None:
         S: 250-8BITMIME
         S: 250-SMTPUTF8
         S: 250-ENHANCEDSTATUSCODES
+        S: 250-CHUNKING
         S: 250 AUTH PLAIN
         C: MAIL FROM:<tim@example.com>
         S: 530 5.7.0 Authentication required

@@ -70,7 +70,8 @@ def _read_text(text: str | None) -> str | None:
     if text != "-":
         return text
     try:
-        return sys.stdin.read()
+        # Not by `sys.stdin.read`, which lets anything pass in some locales.
+        return sys.stdin.buffer.read().decode(sys.stdin.encoding)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"standard input is not {error.encoding} text") from None
 

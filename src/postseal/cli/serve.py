@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,6 @@ from postseal.errors import MissingExtra
 if TYPE_CHECKING:
     from postseal.serve.first_run import Announcement
     from postseal.serve.platform import Platform
-    from postseal.serve.settings import Settings
 
 __all__ = ["serve"]
 
@@ -40,6 +40,7 @@ def serve(
     with errors_as_lines():
         try:
             from postseal.serve.logs import configure_logs
+            from postseal.serve.platform import serving
             from postseal.serve.settings import Settings
         except ModuleNotFoundError as error:
             raise MissingExtra(
@@ -49,17 +50,15 @@ def serve(
         configure_logs()
         # Keys, mail and passwords' hashes are written here: nothing is for other users.
         os.umask(0o077)
-        asyncio.run(_run(Settings.load(config)))
+        asyncio.run(_run(serving(Settings.load(config), announce=_announce)))
 
 
-async def _run(settings: Settings) -> None:
-    from postseal.serve.platform import serving
-
+async def _run(house: AbstractAsyncContextManager[Platform]) -> None:
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop.set)
-    async with serving(settings, announce=_announce) as platform:
+    async with house as platform:
         _show_addresses(platform)
         await told_to_stop.wait()
 

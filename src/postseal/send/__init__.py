@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from postseal.send.core import Verification
 from postseal.send.endpoint import Endpoint
-from postseal.send.mailer import AsyncMailer, Mailer, Verification
+from postseal.send.mailer import AsyncMailer, Mailer
+from postseal.send.many import Sent
 from postseal.send.results import Delivery, Refusal
 from postseal.send.timeouts import Timeouts
+from postseal.send.transaction import Outgoing
 
 __all__ = [
     "AsyncMailer",
     "Delivery",
     "Endpoint",
     "Mailer",
+    "Outgoing",
     "Refusal",
+    "Sent",
     "Timeouts",
     "Verification",
 ]

@@ -73,6 +73,10 @@ class AsyncioStream(asyncio.Protocol, Stream):
         self._error: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._due = 0.0
+        self._late = ""
+        self._alarm: asyncio.TimerHandle | None = None
 
     # -- what the code above calls --------------------------------------------------------------
 
@@ -110,10 +114,15 @@ class AsyncioStream(asyncio.Protocol, Stream):
         self._check_time(deadline, _NOT_TAKEN)
         self._check_writable()
         self._transport.write(data)
-        while self._writing_paused:
-            self._writer = self._loop.create_future()
-            await self._wait(self._writer, deadline, _NOT_TAKEN)
-            self._check_writable()
+        try:
+            while self._writing_paused:
+                self._writer = self._loop.create_future()
+                await self._wait(self._writer, deadline, _NOT_TAKEN)
+                self._check_writable()
+        except BaseException:
+            # What the peer did not take until now is not kept for it any longer.
+            self._transport.abort()
+            raise
 
     def has_input(self) -> bool:
         """True when something arrived or the connection ended."""
@@ -162,6 +171,9 @@ class AsyncioStream(asyncio.Protocol, Stream):
         """The connection is gone."""
         self._ended = True
         self._error = exc
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         _wake(self._reader)
         _wake(self._writer)
 
@@ -177,11 +189,29 @@ class AsyncioStream(asyncio.Protocol, Stream):
     # -----------------------------------------------------------------------------------------
 
     async def _wait(self, event: asyncio.Future[None], deadline: float, late: str) -> None:
-        timer = self._loop.call_at(deadline, _expire, event, late)
+        self._waiting, self._due, self._late = event, deadline, late
+        if self._alarm is None or deadline < self._alarm.when():
+            self._set_alarm()
         try:
             await event
         finally:
-            timer.cancel()
+            self._waiting = None
+
+    def _set_alarm(self) -> None:
+        # One timer a connection, moved when it rings too early: most waits are over long before,
+        # and a timer for each of them would cost as much as the reading.
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiting is None:
+            return
+        if self._loop.time() < self._due:
+            self._set_alarm()
+        else:
+            _expire(self._waiting, self._late)
 
     def _check_time(self, deadline: float, late: str) -> None:
         # The timer of a wait loses against a peer that sends, or takes, without a pause.

@@ -11,7 +11,6 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from postseal.errors import (
-    AuthError,
     ConnectError,
     Disconnected,
     HandshakeFailed,
@@ -23,13 +22,13 @@ from postseal.errors import (
     TimedOut,
 )
 from postseal.secrets import Secret
+from postseal.send.authentication import authenticate
 from postseal.send.endpoint import Endpoint, is_loopback
 from postseal.send.network import Network, Stream
 from postseal.send.sealed import SealedStream
 from postseal.send.timeouts import Timeouts
-from postseal.smtp import ClientSession, Extensions, Reply, ReplyReceived
-from postseal.smtp.commands import Auth, Command, Ehlo, Quit, StartTLS
-from postseal.smtp.sasl import encode_plain
+from postseal.smtp import ClientSession, ClientState, Extensions, Reply, ReplyReceived
+from postseal.smtp.commands import Command, Ehlo, Quit, StartTLS
 from postseal.tls import (
     Channel,
     Opening,
@@ -77,6 +76,7 @@ class Connection:
         self._stream = stream
         self._options = options
         self._replies: deque[ReplyReceived] = deque()
+        self._is_closed = False
         in_clear = endpoint.level is TLSLevel.NONE and is_loopback(stream.peer_address)
         self._session = ClientSession(dangerous_auth_in_clear=in_clear)
 
@@ -120,6 +120,11 @@ class Connection:
         return self._session.extensions
 
     @property
+    def is_open(self) -> bool:
+        """True until either side has closed, as far as is known."""
+        return not self._is_closed and self._session.state is not ClientState.CLOSED
+
+    @property
     def is_usable(self) -> bool:
         """True when nothing is open and nothing unexpected, such as an end, has arrived."""
         return self._session.is_idle and not self._replies and not self._stream.has_input()
@@ -127,54 +132,79 @@ class Connection:
     async def quit(self, *, deadline: float) -> None:
         """Say QUIT, hear the answer and close. Never raises for what the server does."""
         try:
-            await self.ask(Quit(), deadline=deadline)
-            if isinstance(self._stream, SealedStream):
-                await self._stream.end(self._until(deadline, Phase.QUIT))
-        except MailError:
-            # There is nothing left to say it for.
-            return
+            with contextlib.suppress(MailError):
+                await self.ask(Quit(), deadline=deadline)
+                if isinstance(self._stream, SealedStream):
+                    await self._stream.end(self._until(deadline, Phase.QUIT))
         finally:
             self.close()
 
     def close(self) -> None:
         """Close without a word."""
+        self._is_closed = True
         self._stream.close()
 
     # -- what transactions are made of ----------------------------------------------------------
 
     async def ask(self, command: Command, *, deadline: float) -> Reply:
         """Send one command and wait for its reply."""
-        await self.write(self._session.send(command), deadline=deadline)
+        await self.write(self.encode(command), deadline=deadline)
         return await self.reply(deadline=deadline)
 
+    def encode(self, command: Command) -> bytes:
+        """Give the octets of a command, to be written next."""
+        try:
+            return self._session.send(command)
+        except MailError as error:
+            error.at(phase=command.phase)
+            raise
+
     async def write(self, data: bytes, *, deadline: float) -> None:
-        """Write what the session gave."""
+        """Write what the session gave.
+
+        Raises `Disconnected`, with the server's 421 where it said why.
+        """
         limit = self._network.now() + self._options.timeouts.body_block
-        await self._stream.write(data, min(deadline, limit))
+        try:
+            await self._stream.write(data, min(deadline, limit))
+        except Disconnected as error:
+            # Nobody hears us any more, but the reason may have arrived before.
+            with contextlib.suppress(MailError):
+                await self._receive(deadline)
+            if self._replies and self._replies[-1].reply.code == 421:
+                raise _farewell(self._replies[-1]) from error
+            raise
 
     async def reply(self, *, deadline: float) -> Reply:
-        """Wait for the next reply that is due.
+        """Wait for the next reply that is due; the time of its phase is for the whole of it.
 
         Raises `Disconnected` when the server takes its leave with 421.
         """
-        while not self._replies:
-            if self._session.failure is not None:
-                raise self._session.failure
-            phase = self._session.waiting_for or Phase.NOOP
-            data = await self._stream.read(self._until(deadline, phase))
-            self._replies.extend(self._session.receive(data))
-            if not data and not self._replies:
-                # Goodbye was said and not answered: nothing more will come.
-                raise Disconnected("the server closed the connection", phase=phase)
+        if not self._replies:
+            await self._await_reply(deadline)
         received = self._replies.popleft()
         if received.reply.code == 421:
-            raise Disconnected(
-                f"the server closes the connection: {received.reply.text}",
-                phase=received.command.phase if received.command else None,
-                code=421,
-                enhanced_code=received.reply.enhanced_code,
-            )
+            raise _farewell(received)
         return received.reply
+
+    async def _await_reply(self, deadline: float) -> None:
+        phase = self._session.waiting_for or Phase.NOOP
+        limit = self._until(deadline, phase)
+        try:
+            while not self._replies:
+                await self._receive(limit)
+        except MailError as error:
+            error.at(phase=phase)
+            raise
+
+    async def _receive(self, limit: float) -> None:
+        if self._session.failure is not None:
+            raise self._session.failure
+        data = await self._stream.read(limit)
+        self._replies.extend(self._session.receive(data))
+        if not data and not self._replies:
+            # Goodbye was said and not answered: nothing more will come.
+            raise Disconnected("the server closed the connection")
 
     # -- opening ------------------------------------------------------------------------------
 
@@ -190,12 +220,13 @@ class Connection:
         policy = TLSPolicy(endpoint.level, self._options.policy_source)
         require(policy, self.tls, host=endpoint.host)
         if self._options.password is not None:
-            await self._authenticate(self._options.password, deadline)
+            await authenticate(self, endpoint.username, self._options.password, deadline=deadline)
 
     async def _greeting(self, deadline: float) -> None:
         try:
             reply = await self.reply(deadline=deadline)
         except (TimedOut, Disconnected, RemoteProtocolError) as error:
+            error.at(phase=Phase.GREETING)
             if self.endpoint.opening is Opening.STARTTLS and error.code is None:
                 error.hint = "A port that gives no greeting may want TLS at once: try smtps://."
             raise
@@ -278,40 +309,17 @@ class Connection:
     def _peer_is_authenticated(self) -> bool:
         return self.tls.level >= TLSLevel.AUTHENTICATED
 
-    async def _authenticate(self, password: Secret, deadline: float) -> None:
-        username = self.endpoint.username
-        if not username:
-            raise AuthError(
-                "a password was given, but no user",
-                phase=Phase.AUTH,
-                hint="Write the user into the URL: smtp://user@host.",
-            )
-        if "PLAIN" not in self.extensions.mechanisms:
-            offered = ", ".join(sorted(self.extensions.mechanisms)) or "none"
-            raise AuthError(
-                "the server offers no mechanism that we can authenticate with",
-                phase=Phase.AUTH,
-                hint=f"It offers: {offered}.",
-            )
-        try:
-            response = encode_plain(username, password.reveal())
-        except ValueError as error:
-            raise AuthError(str(error), phase=Phase.AUTH) from None
-        reply = await self.ask(Auth("PLAIN", response), deadline=deadline)
-        if reply.code == 334:
-            # RFC 4954 4 lets a server ask although the response was there; we gave all we have.
-            raise AuthError("the server asks for more than PLAIN has", phase=Phase.AUTH)
-        if not self._session.is_authenticated:
-            raise AuthError(
-                f"the server did not take the credentials of {username!a}: {reply.text}",
-                phase=Phase.AUTH,
-                code=reply.code,
-                enhanced_code=reply.enhanced_code,
-                hint="Check user and password; some providers want an app password.",
-            )
-
     def _until(self, deadline: float, phase: Phase) -> float:
         return min(deadline, self._network.now() + self._options.timeouts.of(phase))
+
+
+def _farewell(received: ReplyReceived) -> Disconnected:
+    return Disconnected(
+        f"the server closes the connection: {received.reply.text}",
+        phase=received.command.phase if received.command else None,
+        code=received.reply.code,
+        enhanced_code=received.reply.enhanced_code,
+    )
 
 
 def _address_literal(address: str) -> str:

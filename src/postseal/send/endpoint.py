@@ -118,5 +118,5 @@ def _checked_host(host: str | None) -> str:
         try:
             return ascii_domain(Address("postmaster", host).domain)
         except InvalidAddress as error:
-            raise InvalidURL(f"{host!a} is no host name: {error.text}") from None
+            raise InvalidURL(f"{host!a} is no host name: {error.text}", hint=error.hint) from None
     return host

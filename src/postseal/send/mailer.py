@@ -2,123 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from postseal.errors import AuthError, InvalidSetting, Phase
 from postseal.mail import Envelope, Message
 from postseal.secrets import Secret
 from postseal.send.aio import AsyncioNetwork
 from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.connection import ConnectionOptions
-from postseal.send.endpoint import Endpoint
+from postseal.send.core import Core, M, Verification
+from postseal.send.many import Sent
 from postseal.send.network import Network
-from postseal.send.pool import Pool
-from postseal.send.results import Delivery, rejection
+from postseal.send.results import Delivery
 from postseal.send.timeouts import Timeouts
-from postseal.send.transaction import Content, Outgoing, deliver
-from postseal.tls import TLSLevel, TLSOutcome, Trust
+from postseal.send.transaction import Content, Outgoing
 
-__all__ = ["AsyncMailer", "Mailer", "Verification"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a connection without a message showed."""
-
-    host: str
-    peer_address: str
-    tls: TLSOutcome
-    extensions: tuple[str, ...]
-
-
-class _Core:
-    """What both mailers are: a pool and the coroutines over it."""
-
-    def __init__(
-        self,
-        network: Network,
-        url: str,
-        *,
-        password: Secret | str | None,
-        ca_file: str | Path | None,
-        local_name: str | None,
-        timeouts: Timeouts | None,
-        max_connections: int,
-    ) -> None:
-        endpoint = Endpoint.parse(url)
-        if isinstance(password, str):
-            password = Secret(password)
-        _check_credentials(endpoint, password)
-        if ca_file is not None and endpoint.level < TLSLevel.AUTHENTICATED:
-            raise InvalidSetting(
-                "a CA file has no effect where the peer is not verified",
-                hint="Use smtp:// or smtps://.",
-            )
-        options = ConnectionOptions(
-            trust=Trust.only(ca_file) if ca_file is not None else Trust.system(),
-            local_name=local_name,
-            timeouts=timeouts or Timeouts(),
-            password=password,
-        )
-        self._network = network
-        self._total = options.timeouts.total
-        self._pool = Pool(network, endpoint, options, max_connections=max_connections)
-
-    async def send(self, message: Message) -> Delivery:
-        return await self.send_raw(
-            message.envelope,
-            message.chunks(),
-            size=message.size,
-            is_8bit=False,
-            is_internationalized=message.needs_smtputf8,
-        )
-
-    async def send_raw(
-        self,
-        envelope: Envelope,
-        content: Content,
-        *,
-        size: int | None,
-        is_8bit: bool,
-        is_internationalized: bool,
-    ) -> Delivery:
-        outgoing = Outgoing(
-            envelope=envelope,
-            content=content,
-            size=size,
-            is_8bit=is_8bit,
-            is_internationalized=is_internationalized,
-        )
-        deadline = self._network.now() + self._total
-        connection = await self._pool.take(deadline)
-        try:
-            delivery = await deliver(connection, outgoing, deadline=deadline)
-        finally:
-            self._pool.put_back(connection)
-        if not delivery.accepted:
-            # Temporary if any refusal is: whoever tries again may reach that recipient.
-            refusals = sorted(delivery.refused, key=lambda one: not one.reply.is_temporary)
-            raise rejection(refusals[0], host=delivery.host)
-        return delivery
-
-    async def verify(self) -> Verification:
-        connection = await self._pool.take(self._network.now() + self._total)
-        try:
-            return Verification(
-                host=connection.endpoint.host,
-                peer_address=connection.peer_address,
-                tls=connection.tls,
-                extensions=tuple(sorted(connection.extensions.parameters)),
-            )
-        finally:
-            self._pool.put_back(connection)
-
-    async def close(self) -> None:
-        await self._pool.close()
+__all__ = ["AsyncMailer", "Mailer"]
 
 
 class AsyncMailer:
@@ -133,9 +34,10 @@ class AsyncMailer:
         local_name: str | None = None,
         timeouts: Timeouts | None = None,
         max_connections: int = 5,
+        network: Network | None = None,
     ) -> None:
-        self._core = _Core(
-            AsyncioNetwork(),
+        self._core = Core(
+            network or AsyncioNetwork(),
             url,
             password=password,
             ca_file=ca_file,
@@ -158,13 +60,42 @@ class AsyncMailer:
         is_internationalized: bool = False,
     ) -> Delivery:
         """Send octets that are a message already, from any iterable or async iterable."""
-        return await self._core.send_raw(
-            envelope,
-            content,
-            size=size,
-            is_8bit=is_8bit,
-            is_internationalized=is_internationalized,
+        return await self._core.send(
+            Outgoing(
+                envelope=envelope,
+                content=content,
+                size=size,
+                is_8bit=is_8bit,
+                is_internationalized=is_internationalized,
+            )
         )
+
+    async def send_many(self, messages: Iterable[M]) -> AsyncIterator[Sent[M]]:
+        """Send messages over all connections at once; give what became of each as it is known.
+
+        `messages` is read as far as the connections can take them, so a generator may be endless.
+        A message that cannot be sent is reported in its turn and stops no other.
+        """
+        source = iter(messages)
+        results: asyncio.Queue[Sent[M] | None] = asyncio.Queue(self._core.max_connections)
+
+        async def work() -> None:
+            try:
+                async for sent in self._core.send_many(source):
+                    await results.put(sent)
+            finally:
+                await results.put(None)
+
+        workers = [asyncio.create_task(work()) for _ in range(self._core.max_connections)]
+        try:
+            for _ in workers:
+                while (sent := await results.get()) is not None:
+                    yield sent
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
 
     async def verify(self) -> Verification:
         """Connect, seal and authenticate, without sending anything."""
@@ -193,7 +124,8 @@ class Mailer:
     server against the system's authorities, or those in `ca_file` alone. With a user in the URL
     goes a `password`; it leaves only for a server that was verified, or over loopback.
     `local_name` is the name said with EHLO, by default the connection's address. Up to
-    `max_connections` stay open for further messages.
+    `max_connections` stay open for further messages. `network` takes the place of the system's,
+    for example that of `postseal.testing`.
 
     Raises `InvalidURL` and `InvalidSetting` when made, and for everything on the way the errors
     of `postseal.errors`, each with host, phase and hint.
@@ -208,9 +140,10 @@ class Mailer:
         local_name: str | None = None,
         timeouts: Timeouts | None = None,
         max_connections: int = 5,
+        network: Network | None = None,
     ) -> None:
-        self._core = _Core(
-            BlockingNetwork(),
+        self._core = Core(
+            network or BlockingNetwork(),
             url,
             password=password,
             ca_file=ca_file,
@@ -239,14 +172,29 @@ class Mailer:
     ) -> Delivery:
         """Send octets that are a message already, in pieces of any size."""
         return run(
-            self._core.send_raw(
-                envelope,
-                content,
-                size=size,
-                is_8bit=is_8bit,
-                is_internationalized=is_internationalized,
+            self._core.send(
+                Outgoing(
+                    envelope=envelope,
+                    content=content,
+                    size=size,
+                    is_8bit=is_8bit,
+                    is_internationalized=is_internationalized,
+                )
             )
         )
+
+    def send_many(self, messages: Iterable[M]) -> Iterator[Sent[M]]:
+        """Send messages one behind the other over one connection; give what became of each.
+
+        `messages` is read one ahead, so a generator may be endless. A message that cannot be sent
+        is reported in its turn and stops no other.
+        """
+        outcomes = self._core.send_many(iter(messages))
+        try:
+            while (sent := run(_next(outcomes))) is not None:
+                yield sent
+        finally:
+            run(_end(outcomes))
 
     def verify(self) -> Verification:
         """Connect, seal and authenticate, without sending anything."""
@@ -268,26 +216,9 @@ class Mailer:
         self.close()
 
 
-def _check_credentials(endpoint: Endpoint, password: Secret | None) -> None:
-    if endpoint.username and not password:
-        raise AuthError(
-            f"the URL names the user {endpoint.username!a}, but there is no password",
-            host=endpoint.host,
-            phase=Phase.AUTH,
-            hint="Give the argument password=, or leave the user out.",
-        )
-    if password and not endpoint.username:
-        raise AuthError(
-            "a password was given, but no user",
-            host=endpoint.host,
-            phase=Phase.AUTH,
-            hint="Write the user into the URL: smtp://user@host.",
-        )
-    if password and endpoint.level is TLSLevel.OPPORTUNISTIC:
-        raise AuthError(
-            "smtp+opportunistic:// never carries credentials: whoever is on the path could "
-            "read them",
-            host=endpoint.host,
-            phase=Phase.AUTH,
-            hint="Use smtp:// or smtps://.",
-        )
+async def _next(outcomes: AsyncGenerator[Sent[M], None]) -> Sent[M] | None:
+    return await anext(outcomes, None)
+
+
+async def _end(outcomes: AsyncGenerator[Sent[M], None]) -> None:
+    await outcomes.aclose()

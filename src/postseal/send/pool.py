@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
-from postseal.errors import InvalidSetting
+from postseal.errors import InvalidSetting, MailError, Phase
 from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.endpoint import Endpoint
 from postseal.send.network import Network
@@ -25,8 +26,9 @@ class _Idle:
 class Pool:
     """At most `max_connections` connections, all with one endpoint and one set of options.
 
-    A connection is handed to one user at a time. One that idled for too long, or on which
-    anything arrived meanwhile, is replaced before a message touches it.
+    A connection is handed to one user at a time; the users may be threads. One that idled for too
+    long, or on which anything arrived meanwhile, is replaced before a message touches it. After
+    `close`, none is kept any more.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class Pool:
         self._endpoint = endpoint
         self._options = options
         self._gate = network.gate(max_connections)
+        self._lock = threading.Lock()
         self._idle: list[_Idle] = []
         self._taken = 0
+        self._is_closed = False
 
     @property
     def is_empty(self) -> bool:
@@ -53,12 +57,15 @@ class Pool:
 
     async def take(self, deadline: float) -> Connection:
         """Get a connection that is ready for a message; give it back with `put_back`."""
-        await self._gate.enter(deadline)
-        self._taken += 1
         try:
-            while self._idle:
-                # The newest is the likeliest to be alive.
-                idle = self._idle.pop()
+            await self._gate.enter(deadline)
+        except MailError as error:
+            error.at(phase=Phase.CONNECT, host=self._endpoint.host)
+            raise
+        with self._lock:
+            self._taken += 1
+        try:
+            while (idle := self._pop()) is not None:
                 if not self._is_stale(idle):
                     return idle.connection
                 idle.connection.close()
@@ -71,23 +78,34 @@ class Pool:
 
     def put_back(self, connection: Connection) -> None:
         """Return a connection, whatever became of it."""
-        if connection.is_usable:
-            self._idle.append(_Idle(connection, self._network.now()))
-        else:
+        usable = connection.is_usable
+        with self._lock:
+            kept = usable and not self._is_closed
+            if kept:
+                self._idle.append(_Idle(connection, self._network.now()))
+        if not kept:
             connection.close()
         self._leave()
 
     async def drop_stale(self) -> None:
         """Say QUIT on what idled for too long."""
-        stale = [idle for idle in self._idle if self._is_stale(idle)]
-        self._idle = [idle for idle in self._idle if idle not in stale]
+        with self._lock:
+            stale = [idle for idle in self._idle if self._is_stale(idle)]
+            self._idle = [idle for idle in self._idle if idle not in stale]
         for idle in stale:
             await self._quit(idle)
 
     async def close(self) -> None:
         """Say QUIT on all that are idle."""
-        while self._idle:
-            await self._quit(self._idle.pop())
+        with self._lock:
+            self._is_closed = True
+        while (idle := self._pop()) is not None:
+            await self._quit(idle)
+
+    def _pop(self) -> _Idle | None:
+        # The newest is the likeliest to be alive.
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     async def _quit(self, idle: _Idle) -> None:
         limit = self._network.now() + _GOODBYE
@@ -98,5 +116,6 @@ class Pool:
         return too_old or not idle.connection.is_usable
 
     def _leave(self) -> None:
-        self._taken -= 1
+        with self._lock:
+            self._taken -= 1
         self._gate.leave()

@@ -9,7 +9,7 @@ from postseal.errors import PermanentlyRejected, Phase, Rejected, TemporarilyRej
 from postseal.smtp import Reply
 from postseal.tls import TLSOutcome
 
-__all__ = ["Delivery", "Refusal", "rejection"]
+__all__ = ["Delivery", "Refusal", "rejection", "require_acceptance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ class Delivery:
     host: str
     peer_address: str
     tls: TLSOutcome
+
+
+def require_acceptance(delivery: Delivery) -> Delivery:
+    """Return a delivery that reached somebody; raise `Rejected` for one that reached nobody."""
+    if delivery.accepted:
+        return delivery
+    # Temporary if any refusal is: whoever tries again may reach that recipient.
+    refusals = sorted(delivery.refused, key=lambda one: not one.reply.is_temporary)
+    raise rejection(refusals[0], host=delivery.host)
 
 
 def rejection(refusal: Refusal, *, host: str) -> Rejected:

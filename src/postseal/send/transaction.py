@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from postseal.address import Address
-from postseal.errors import MailError, PermanentlyRejected, Phase
+from postseal.errors import LocalProtocolError, MailError, PermanentlyRejected, Phase
 from postseal.mail import Envelope
 from postseal.send.connection import Connection
 from postseal.send.results import Delivery, Refusal
 from postseal.smtp import ClientState, Reply
 from postseal.smtp.commands import Command, Data, Mail, Rcpt, Rset
 
-__all__ = ["Content", "Outgoing", "deliver"]
+__all__ = ["Content", "Deliveries", "Outgoing", "deliver"]
 
 Content: TypeAlias = Iterable[bytes] | AsyncIterable[bytes]
 """The octets of a message, in pieces of any size."""
@@ -40,42 +40,79 @@ class Outgoing:
 
 
 async def deliver(connection: Connection, outgoing: Outgoing, *, deadline: float) -> Delivery:
-    """Hand one message to the server.
+    """Hand one message to the server; see `Deliveries.deliver`."""
+    return await Deliveries(connection).deliver(outgoing, deadline=deadline)
 
-    Refusals are part of the result. What breaks the connection raises, and closes it; a message
-    whose fate the server did not tell is an error of phase `body`. Raises `PermanentlyRejected`
-    before anything is sent when the server lacks what the message needs.
+
+def _nothing_follows() -> None:
+    return None
+
+
+class Deliveries:
+    """The messages that go over one connection, one behind the other.
+
+    Where the server takes PIPELINING, the envelope of the next message rides behind the body of
+    the one before (RFC 2920 3.1), so that a busy connection costs one round trip a message.
     """
-    parameters = _mail_parameters(connection, outgoing)
-    try:
-        return await _Transaction(connection, outgoing, deadline).run(parameters)
-    except MailError as error:
-        connection.close()
-        error.at(phase=connection.session.waiting_for, host=connection.endpoint.host)
-        raise
-    except BaseException:
-        # Cancelled, or the content failed: half a body must not become a message.
-        connection.close()
-        raise
 
-
-class _Transaction:
-    def __init__(self, connection: Connection, outgoing: Outgoing, deadline: float) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._session = connection.session
-        self._outgoing = outgoing
-        self._deadline = deadline
+        self._deadline = 0.0
+        self._block = bytearray()
+        self._announced: Outgoing | None = None
 
-    async def run(self, parameters: tuple[str, ...]) -> Delivery:
-        envelope = self._outgoing.envelope
-        recipients = envelope.recipients
-        commands: list[Command] = [Mail(envelope.sender, parameters)]
-        commands += [Rcpt(recipient) for recipient in recipients]
-        replies = await self._say_envelope(commands)
-        mail, answers, data = replies[0], replies[1 : len(commands)], replies[-1]
+    async def deliver(
+        self,
+        outgoing: Outgoing,
+        *,
+        deadline: float,
+        following: Callable[[], Outgoing | None] = _nothing_follows,
+    ) -> Delivery:
+        """Hand one message to the server.
+
+        `following` is asked once, as the body ends, for the message to come next, which must then
+        be the next one delivered here. Refusals are part of the result. What breaks the connection
+        raises, and closes it; a message whose fate the server did not tell is an error of phase
+        `body`, and one that was only announced was not taken. Raises `PermanentlyRejected` before
+        anything is sent when the server lacks what the message needs.
+        """
+        if self._announced is None:
+            parameters = _mail_parameters(self._connection, outgoing)
+        elif self._announced is outgoing:
+            parameters = None
+        else:
+            raise LocalProtocolError("another message has been announced to the server")
+        self._deadline = deadline
+        try:
+            return await self._run(outgoing, parameters, following)
+        except MailError as error:
+            self._connection.close()
+            # Only while the body is sent is nothing unanswered.
+            phase = self._session.waiting_for or Phase.BODY
+            error.at(phase=phase, host=self._connection.endpoint.host)
+            raise
+        except BaseException:
+            # Cancelled, or the content failed: half a body must not become a message.
+            self._connection.close()
+            raise
+
+    async def _run(
+        self,
+        outgoing: Outgoing,
+        parameters: tuple[str, ...] | None,
+        following: Callable[[], Outgoing | None],
+    ) -> Delivery:
+        recipients = outgoing.envelope.recipients
+        if parameters is None:
+            self._announced = None
+            replies = await self._replies(len(recipients) + 2)
+        else:
+            replies = await self._say_envelope(_commands(outgoing, parameters))
+        mail, answers, data = replies[0], replies[1 : len(recipients) + 1], replies[-1]
         if not mail.is_positive:
             refused = tuple(Refusal(one, Phase.MAIL, mail) for one in recipients)
-            return await self._finish((), refused, data)
+            return await self._finish((), refused, mail)
         accepted = tuple(
             one for one, reply in zip(recipients, answers, strict=True) if reply.is_positive
         )
@@ -89,44 +126,65 @@ class _Transaction:
         if self._session.state is not ClientState.BODY:
             refused += tuple(Refusal(one, Phase.DATA, data) for one in accepted)
             return await self._finish((), refused, data)
-        verdict = await self._send_body()
+        verdict = await self._send_body(outgoing.content, following)
         if not verdict.is_positive:
             refused += tuple(Refusal(one, Phase.BODY, verdict) for one in accepted)
             accepted = ()
-        return await self._finish(accepted, refused, verdict)
+        return self._result(accepted, refused, verdict)
 
     async def _say_envelope(self, commands: list[Command]) -> list[Reply]:
         """Say MAIL, each RCPT and DATA; return their replies, the last being that to DATA."""
-        if "PIPELINING" in self._connection.extensions:
-            return await self._say_in_flights([*commands, Data()])
         replies: list[Reply] = []
-        for command in commands:
+        if "PIPELINING" in self._connection.extensions:
+            for start in range(0, len(commands), _COMMANDS_IN_FLIGHT):
+                flight = commands[start : start + _COMMANDS_IN_FLIGHT]
+                await self._write(self._encode(flight))
+                replies += await self._replies(len(flight))
+            return replies
+        for command in commands[:-1]:
             replies.append(await self._ask(command))
-            if isinstance(command, Mail) and not replies[0].is_positive:
+            if not replies[0].is_positive:
                 return replies
         if any(reply.is_positive for reply in replies[1:]):
-            replies.append(await self._ask(Data()))
+            replies.append(await self._ask(commands[-1]))
         return replies
 
-    async def _say_in_flights(self, commands: list[Command]) -> list[Reply]:
-        replies: list[Reply] = []
-        for start in range(0, len(commands), _COMMANDS_IN_FLIGHT):
-            flight = commands[start : start + _COMMANDS_IN_FLIGHT]
-            octets = b"".join([self._session.send(command) for command in flight])
-            await self._write(octets)
-            replies += [await self._reply() for _ in flight]
-        return replies
-
-    async def _send_body(self) -> Reply:
-        block = bytearray()
-        async for piece in _pieces(self._outgoing.content):
-            block += self._session.write_body(piece)
-            if len(block) >= _BLOCK:
-                await self._write(bytes(block))
-                block.clear()
-        block += self._session.end_body()
-        await self._write(bytes(block))
+    async def _send_body(self, content: Content, following: Callable[[], Outgoing | None]) -> Reply:
+        self._block.clear()
+        if isinstance(content, AsyncIterable):
+            async for piece in content:
+                await self._put(piece)
+        else:
+            for piece in content:
+                await self._put(piece)
+        self._block += self._session.end_body()
+        if (rider := following()) is not None:
+            self._block += self._announce(rider)
+        await self._write(bytes(self._block))
         return await self._reply()
+
+    async def _put(self, piece: bytes) -> None:
+        # The time for a block is not made for a whole message in one piece, nor is our memory.
+        for start in range(0, len(piece), _BLOCK):
+            part = piece[start : start + _BLOCK] if len(piece) > _BLOCK else piece
+            self._block += self._session.write_body(part)
+            if len(self._block) >= _BLOCK:
+                await self._write(bytes(self._block))
+                self._block.clear()
+
+    def _announce(self, rider: Outgoing) -> bytes:
+        """Give the envelope that can ride behind a body; nothing when it cannot."""
+        if len(rider.envelope.recipients) + 2 > _COMMANDS_IN_FLIGHT:
+            return b""
+        if "PIPELINING" not in self._connection.extensions:
+            return b""
+        try:
+            parameters = _mail_parameters(self._connection, rider)
+        except PermanentlyRejected:
+            # Said again, and to the right caller, when its turn comes.
+            return b""
+        self._announced = rider
+        return self._encode(_commands(rider, parameters))
 
     async def _finish(
         self, accepted: tuple[Address, ...], refused: tuple[Refusal, ...], verdict: Reply
@@ -138,6 +196,11 @@ class _Transaction:
             await self._reply()
         elif self._session.state is ClientState.TRANSACTION:
             await self._ask(Rset())
+        return self._result(accepted, refused, verdict)
+
+    def _result(
+        self, accepted: tuple[Address, ...], refused: tuple[Refusal, ...], verdict: Reply
+    ) -> Delivery:
         return Delivery(
             accepted=accepted,
             refused=refused,
@@ -147,6 +210,12 @@ class _Transaction:
             tls=self._connection.tls,
         )
 
+    def _encode(self, commands: Iterable[Command]) -> bytes:
+        return b"".join([self._connection.encode(command) for command in commands])
+
+    async def _replies(self, count: int) -> list[Reply]:
+        return [await self._reply() for _ in range(count)]
+
     async def _ask(self, command: Command) -> Reply:
         return await self._connection.ask(command, deadline=self._deadline)
 
@@ -155,6 +224,15 @@ class _Transaction:
 
     async def _reply(self) -> Reply:
         return await self._connection.reply(deadline=self._deadline)
+
+
+def _commands(outgoing: Outgoing, parameters: tuple[str, ...]) -> list[Command]:
+    envelope = outgoing.envelope
+    return [
+        Mail(envelope.sender, parameters),
+        *(Rcpt(recipient) for recipient in envelope.recipients),
+        Data(),
+    ]
 
 
 def _mail_parameters(connection: Connection, outgoing: Outgoing) -> tuple[str, ...]:
@@ -188,12 +266,3 @@ def _not_possible(connection: Connection, enhanced_code: str, text: str) -> Perm
     return PermanentlyRejected(
         text, phase=Phase.MAIL, host=connection.endpoint.host, enhanced_code=enhanced_code
     )
-
-
-async def _pieces(content: Content) -> AsyncIterator[bytes]:
-    if isinstance(content, AsyncIterable):
-        async for piece in content:
-            yield piece
-    else:
-        for piece in content:
-            yield piece

@@ -25,12 +25,14 @@ from postseal.smtp.events import (
     BodyReceived,
     HelloReceived,
     MailReceived,
+    MessageDropped,
     MessageReceived,
     MessageRefused,
     RecipientReceived,
     ServerEvent,
     SessionEnded,
     TLSRequested,
+    XclientReceived,
 )
 from postseal.smtp.rules import ServerRules
 from postseal.tls import Channel, Opening, TLSOutcome
@@ -219,9 +221,9 @@ class _Conversation:
                     spool.close()
                     self._spool = None
                 session.answer(reply)
-            case MessageRefused():
+            case MessageRefused() | MessageDropped():
                 self._forget_body()
-            case HelloReceived():
+            case HelloReceived() | XclientReceived():
                 return
 
     async def _start_tls(self) -> None:

@@ -95,7 +95,7 @@ async def serving(
     """
     async with contextlib.AsyncExitStack() as stack:
         # A part that dies takes the platform down: half a platform would look like a whole one.
-        parts = await stack.enter_async_context(asyncio.TaskGroup())
+        parts = await stack.enter_async_context(_supervision())
         lock = stack.enter_context(DataDirectoryLock.acquire(settings.data_directory))
         directory = lock.directory
         store = await Store.open(directory.database)
@@ -198,6 +198,19 @@ def _write_runtime(directory: DataDirectory, platform: Platform) -> None:
         "authority": str(platform.authority) if platform.authority else None,
     }
     write_atomically(directory.runtime, json.dumps(runtime, indent=1).encode() + b"\n", mode=0o600)
+
+
+@asynccontextmanager
+async def _supervision() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group that raises what went wrong as it is, not as a group of one."""
+    try:
+        async with asyncio.TaskGroup() as parts:
+            yield parts
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -71,20 +71,13 @@ class Worker:
 
         What a server has taken already is still recorded: it must not be delivered twice.
         """
-        helpers = [asyncio.create_task(self._keep_leases()), asyncio.create_task(self._sweep())]
         try:
-            while True:
-                try:
-                    await self._step()
-                except MailError as error:
-                    # The store does not answer; what is leased stays ours until the lease ends.
-                    _log.error("the queue cannot be read", error=str(error))
-                    await asyncio.sleep(_AFTER_FAILURE)
-                except Exception:  # noqa: BLE001  # mail goes on waiting, and must go on leaving
-                    _log.exception("the worker failed by a defect of ours")
-                    await asyncio.sleep(_AFTER_FAILURE)
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(self._keep_leases())
+                parts.create_task(self._sweep())
+                parts.create_task(self._take_what_is_due())
         finally:
-            tasks = {*helpers, *self._held.values()}
+            tasks = set(self._held.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -92,6 +85,15 @@ class Worker:
             with contextlib.suppress(MailError):
                 await self._store.release(owner=self._owner)
             await self._destinations.close()
+
+    async def _take_what_is_due(self) -> None:
+        while True:
+            try:
+                await self._step()
+            except MailError as error:
+                # The store does not answer; what is leased stays ours until the lease ends.
+                _log.error("the queue cannot be read", error=str(error))
+                await asyncio.sleep(_AFTER_FAILURE)
 
     async def _step(self) -> None:
         free = self._settings.concurrency - len(set(self._held.values()))

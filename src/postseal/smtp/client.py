@@ -7,9 +7,8 @@ be forgotten at STARTTLS. It never waits, so one flight may hold a whole envelop
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Final
+from typing import Final, NamedTuple
 
 from postseal.errors import (
     Disconnected,
@@ -88,8 +87,7 @@ _MOVES: Final[dict[type[Command], ClientState]] = {
 _ENDS_A_GROUP: Final = (Ehlo, StartTLS, Auth, AuthResponse, AuthCancel, Data, Quit)
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyReceived:
+class ReplyReceived(NamedTuple):
     """A whole reply; `command` is what it answers, None for the greeting and a farewell."""
 
     command: Command | None

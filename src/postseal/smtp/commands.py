@@ -18,10 +18,12 @@ __all__ = [
     "Auth",
     "AuthCancel",
     "AuthResponse",
+    "Bdat",
     "Command",
     "Data",
     "Ehlo",
     "EndOfData",
+    "Lhlo",
     "Mail",
     "Noop",
     "Quit",
@@ -56,6 +58,16 @@ class Ehlo(Command):
 
     def encode(self) -> bytes:
         return f"EHLO {self.name}\r\n".encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Lhlo(Ehlo):
+    """LHLO: the EHLO of local delivery (RFC 2033 4.1)."""
+
+    verb: ClassVar[str] = "LHLO"
+
+    def encode(self) -> bytes:
+        return f"LHLO {self.name}\r\n".encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,24 @@ class Data(Command):
 
     verb: ClassVar[str] = "DATA"
     phase: ClassVar[Phase] = Phase.DATA
+
+
+@dataclass(frozen=True, slots=True)
+class Bdat(Command):
+    """BDAT: announces a chunk of `size` octets, which follow without a go-ahead (RFC 3030 2)."""
+
+    verb: ClassVar[str] = "BDAT"
+    phase: ClassVar[Phase] = Phase.BODY
+    size: int
+    is_last: bool = False
+
+    def __post_init__(self) -> None:
+        # RFC 3030 2: chunk-size = 1*DIGIT; more than 20 digits are no size of anything.
+        if not 0 <= self.size < 10**20:
+            raise LocalProtocolError(f"a chunk cannot have {self.size} octets")
+
+    def encode(self) -> bytes:
+        return f"BDAT {self.size}{' LAST' if self.is_last else ''}\r\n".encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

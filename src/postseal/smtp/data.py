@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from postseal.smtp.line_endings import has_only_crlf, to_crlf
+
 __all__ = ["END_OF_DATA", "DataReader", "DataWriter"]
 
 END_OF_DATA: Final = b".\r\n"
-
-
-def _has_only_crlf(data: bytes) -> bool:
-    pairs = data.count(b"\r\n")
-    return data.count(b"\n") == pairs == data.count(b"\r")
 
 
 class DataWriter:
@@ -34,11 +31,11 @@ class DataWriter:
         if self._held_cr:
             data = b"\r" + data
             self._held_cr = False
-        if not _has_only_crlf(data):
+        if not has_only_crlf(data):
             if data.endswith(b"\r"):
                 data = data[:-1]
                 self._held_cr = True
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+            data = to_crlf(data)
         if not data:
             return b""
         stuffed = data.replace(b"\r\n.", b"\r\n..")
@@ -57,17 +54,16 @@ class DataWriter:
 class DataReader:
     """Takes a body off the wire: finds CRLF.CRLF, and nothing else, and removes the stuffing.
 
-    `fault` says what made the body unacceptable (a bare CR or LF, a NUL), once that is certain.
-    The end is still looked for, so that the session stays in step with the peer.
+    Other octets come out as they went in, bare CR and LF included; `LineEndingsFilter` judges
+    them. A dot is taken off behind CRLF only, so what comes out hides no bare CR or LF.
     """
 
-    __slots__ = ("_carry", "_skip", "fault", "finished")
+    __slots__ = ("_carry", "_skip", "finished")
 
     def __init__(self) -> None:
         # The line before the body ended with CRLF: a first line of "." is an end of data.
         self._carry = b"\r\n"
         self._skip = 2
-        self.fault: str | None = None
         self.finished = False
 
     def read(self, data: bytes) -> tuple[bytes, bytes]:
@@ -83,11 +79,6 @@ class DataReader:
             self._carry = buffer[len(buffer) - kept :]
         if not content:
             return b"", rest
-        # The worse of the two is told, in whatever pieces they come.
-        if not _has_only_crlf(content):
-            self.fault = "a bare CR or LF"
-        elif self.fault is None and b"\x00" in content:
-            self.fault = "a NUL"
         decoded = content.replace(b"\r\n.", b"\r\n")
         if self._skip:
             decoded = decoded[self._skip :]

@@ -6,13 +6,22 @@ from dataclasses import dataclass
 
 from postseal.address import Address
 from postseal.errors import MailError
+from postseal.smtp.envelope_values import (
+    DeliverBy,
+    HoldFor,
+    HoldUntil,
+    NotificationRequest,
+    ReturnContent,
+)
 from postseal.smtp.sasl import PlainCredentials
+from postseal.smtp.xclient import ClientAttributes
 
 __all__ = [
     "AuthenticationReceived",
     "BodyReceived",
     "HelloReceived",
     "MailReceived",
+    "MessageDropped",
     "MessageReceived",
     "MessageRefused",
     "RecipientReceived",
@@ -20,17 +29,32 @@ __all__ = [
     "SessionEnded",
     "TLSRequested",
     "Transaction",
+    "XclientReceived",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An envelope as the client has given it so far and the platform has accepted it."""
+    """An envelope as the client has given it so far and the platform has accepted it.
+
+    What the client asked for is here only where the rules offer the extension: `is_binary`
+    (RFC 3030 3), `return_content`, `envelope_id` and, for recipients that came with any, the
+    `notification_requests` (RFC 3461), `requires_tls` (RFC 8689), `deliver_by` (RFC 2852), `hold`
+    (RFC 4865), and `priority`, -9 to 9 (RFC 6710).
+    """
 
     reverse_path: Address | None
     recipients: tuple[Address, ...] = ()
     is_8bit: bool = False
     is_internationalized: bool = False
+    is_binary: bool = False
+    return_content: ReturnContent | None = None
+    envelope_id: str | None = None
+    notification_requests: tuple[NotificationRequest, ...] = ()
+    requires_tls: bool = False
+    deliver_by: DeliverBy | None = None
+    hold: HoldFor | HoldUntil | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +62,13 @@ class HelloReceived:
     """The client named itself. Needs no answer."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class XclientReceived:
+    """A trusted peer said for whom it speaks; the session begins anew. Needs no answer."""
+
+    attributes: ClientAttributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +95,7 @@ class RecipientReceived:
     """One more recipient. Answer 250, 4yz or 5yz."""
 
     recipient: Address
+    notification_request: NotificationRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +107,10 @@ class BodyReceived:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """The body is complete. Answer 250 only once the message is durable (promise 4)."""
+    """The body is complete. Answer 250 only once the message is durable (promise 4).
+
+    In LMTP the answer is one for each recipient, in the order of `transaction.recipients`.
+    """
 
     transaction: Transaction
 
@@ -85,6 +120,11 @@ class MessageRefused:
     """The body broke a rule and was refused; forget what came of it. Needs no answer."""
 
     reply_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDropped:
+    """The client dropped a message between two chunks; forget what came. Needs no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +139,7 @@ class SessionEnded:
 
 ServerEvent = (
     HelloReceived
+    | XclientReceived
     | TLSRequested
     | AuthenticationReceived
     | MailReceived
@@ -106,5 +147,6 @@ ServerEvent = (
     | BodyReceived
     | MessageReceived
     | MessageRefused
+    | MessageDropped
     | SessionEnded
 )

@@ -17,6 +17,7 @@ __all__ = [
     "REPLY_LINE",
     "STATUS_CODE",
     "check_greeting_name",
+    "decode_xtext",
     "is_base64",
     "parse_mailbox",
 ]
@@ -39,6 +40,10 @@ PATH = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^">\x00-\x20])*)>')
 
 # RFC 5321 4.1.2: A-d-l = At-domain *( "," At-domain ); accepted and ignored (appendix C).
 _SOURCE_ROUTE = re.compile(r"@[^@:,]+(?:,@[^@:,]+)*:")
+
+# RFC 3461 4: xtext = *( xchar / hexchar ); hexchar = "+" and two digits, upper case
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")
+_HEXCHAR = re.compile(r"\+([0-9A-F]{2})")
 
 # RFC 4648 3.5: the bits that padding leaves over are zero.
 _BASE64 = re.compile(
@@ -68,6 +73,18 @@ def check_greeting_name(name: str) -> str:
             f"{name!a} cannot be the name given with EHLO: {error.text}",
             hint="Give a host name or an address literal such as [192.0.2.1].",
         ) from None
+
+
+def decode_xtext(text: str) -> str | None:
+    """Read xtext (RFC 3461 4).
+
+    None where it is none, or stands for anything but printable ASCII: what hides a line ending
+    on this hop would end a line on the next.
+    """
+    if not _XTEXT.match(text):
+        return None
+    decoded = _HEXCHAR.sub(lambda found: chr(int(found[1], 16)), text)
+    return decoded if decoded.isascii() and decoded.isprintable() else None
 
 
 def is_base64(data: bytes) -> bool:

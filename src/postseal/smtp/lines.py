@@ -38,6 +38,8 @@ class LineBuffer:
         Raises `LineTooLong` and `BareLineEnding` as soon as either is certain.
         """
         buffer = self._buffer
+        if not buffer:
+            return None
         end = buffer.find(b"\r\n", 0, self._limit)
         if end < 0:
             self._check_unfinished()
@@ -48,11 +50,15 @@ class LineBuffer:
         del buffer[: end + 2]
         return line
 
+    def take(self, size: int) -> bytes:
+        """Take up to `size` octets, lines or not."""
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
     def take_all(self) -> bytes:
         """Take everything that is buffered, lines or not."""
-        data = bytes(self._buffer)
-        self._buffer.clear()
-        return data
+        return self.take(len(self._buffer))
 
     def _check_unfinished(self) -> None:
         head = self._buffer[: self._limit]

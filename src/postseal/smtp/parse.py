@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Final
 
 from postseal.address import Address
 from postseal.errors import InvalidAddress, LocalProtocolError
-from postseal.smtp.commands import Auth, Command, Data, Ehlo, Mail, Noop, Quit, Rcpt, Rset, StartTLS
+from postseal.smtp.commands import (
+    Auth,
+    Bdat,
+    Command,
+    Data,
+    Ehlo,
+    Lhlo,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    StartTLS,
+)
 from postseal.smtp.grammar import ESMTP_PARAMETER, PATH, is_base64, parse_mailbox
 from postseal.smtp.reply import Reply
+from postseal.smtp.xclient import Xclient, parse_attributes
 
 __all__ = ["Helo", "Refusal", "Vrfy", "parse_command", "parse_response"]
 
 
 # RFC 5321 4.5.3.1.5: a reply line may have 512 octets, and a text may quote what the client wrote.
 _MAX_REPLY_TEXT: Final = 400
+
+
+_CHUNK: Final = re.compile(r"([0-9]{1,20})(?: +(LAST))?\Z", re.IGNORECASE | re.ASCII)
 
 
 class Refusal(Exception):
@@ -106,6 +124,21 @@ def _decode(data: bytes) -> bytes:
     return b64decode(data)
 
 
+def _bdat(argument: str) -> Command:
+    # RFC 3030 2: bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ]
+    found = _CHUNK.match(argument)
+    if found is None:
+        raise Refusal(501, "5.5.4", "the syntax is BDAT size [LAST]")
+    return Bdat(int(found[1]), is_last=found[2] is not None)
+
+
+def _xclient(argument: str) -> Command:
+    attributes = parse_attributes(argument)
+    if attributes is None:
+        raise Refusal(501, "5.5.4", "the attributes of XCLIENT are not well formed")
+    return Xclient(attributes)
+
+
 def _mail(argument: str) -> Command:
     path, parameters = _path("FROM:", argument)
     return Mail(_mailbox(path) if path else None, parameters)
@@ -141,13 +174,16 @@ def _mailbox(path: str) -> Address:
 _PARSERS: Final[dict[str, Callable[[str], Command]]] = {
     "EHLO": _greeting(Ehlo),
     "HELO": _greeting(Helo),
+    "LHLO": _greeting(Lhlo),
     "STARTTLS": _bare(StartTLS()),
     "AUTH": _auth,
     "MAIL": _mail,
     "RCPT": _rcpt,
     "DATA": _bare(Data()),
+    "BDAT": _bdat,
     "RSET": _bare(Rset()),
     "NOOP": lambda _: Noop(),
     "QUIT": _bare(Quit()),
     "VRFY": lambda _: Vrfy(),
+    "XCLIENT": _xclient,
 }

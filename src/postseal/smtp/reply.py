@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from postseal.errors import LocalProtocolError, RemoteProtocolError
@@ -88,6 +89,8 @@ class ReplyParser:
     def next_reply(self) -> Reply | None:
         """Take the next whole reply; None until it is complete."""
         while (line := self._next_line()) is not None:
+            if self._code is None and (reply := _whole_reply(line)) is not None:
+                return reply
             match = REPLY_LINE.match(line)
             if match is None:
                 raise RemoteProtocolError(f"{_shown(line)} is no SMTP reply")
@@ -114,16 +117,33 @@ class ReplyParser:
             raise RemoteProtocolError("a reply line holds a bare CR or LF") from None
 
     def _finish(self, code: int) -> Reply:
-        lines = tuple(_printable(text) for text in self._texts)
+        texts = tuple(self._texts)
         self._code = None
         self._texts.clear()
-        # RFC 2034 4: each line of the reply carries the same enhanced code.
-        match = STATUS_CODE.match(lines[0])
-        if match is None or int(match[1]) != code // 100:
-            return Reply(code, lines)
-        status = match[0]
-        texts = tuple(_without(status, line) for line in lines)
-        return Reply(code, texts, status)
+        return _reply(code, texts)
+
+
+@lru_cache(maxsize=512)
+def _whole_reply(line: bytes) -> Reply | None:
+    """Read a reply of one line; None for any other line.
+
+    Cached, since servers say the same few things over and over: reading them is a third of a
+    client's work otherwise.
+    """
+    match = REPLY_LINE.match(line)
+    if match is None or match[2] == b"-":
+        return None
+    return _reply(int(match[1]), (match[3] or b"",))
+
+
+def _reply(code: int, texts: tuple[bytes, ...]) -> Reply:
+    lines = tuple(_printable(text) for text in texts)
+    # RFC 2034 4: each line of the reply carries the same enhanced code.
+    match = STATUS_CODE.match(lines[0])
+    if match is None or int(match[1]) != code // 100:
+        return Reply(code, lines)
+    status = match[0]
+    return Reply(code, tuple(_without(status, line) for line in lines), status)
 
 
 def _without(status: str, line: str) -> str:

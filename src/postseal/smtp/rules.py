@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, unique
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final
 
-__all__ = ["Offer", "ServerRules"]
+from postseal.smtp.line_endings import LineEndings
+
+__all__ = ["DEFAULT_EXTENSIONS", "Extension", "Offer", "Protocol", "ServerRules"]
 
 
 @unique
@@ -17,13 +21,74 @@ class Offer(Enum):
     REQUIRED = "required"
 
 
+@unique
+class Protocol(Enum):
+    """What is spoken: mail transfer, or local delivery with a reply for each recipient."""
+
+    SMTP = "SMTP"
+    LMTP = "LMTP"
+    """RFC 2033: LHLO in place of EHLO; not for port 25."""
+
+
+@unique
+class Extension(Enum):
+    """The service extensions a listener may offer, by their keywords in the reply to EHLO."""
+
+    PIPELINING = "PIPELINING"
+    """RFC 2920."""
+    SIZE = "SIZE"
+    """RFC 1870."""
+    EIGHT_BIT_MIME = "8BITMIME"
+    """RFC 6152."""
+    SMTPUTF8 = "SMTPUTF8"
+    """RFC 6531."""
+    ENHANCED_STATUS_CODES = "ENHANCEDSTATUSCODES"
+    """RFC 2034; without it replies carry none."""
+    CHUNKING = "CHUNKING"
+    """RFC 3030 2."""
+    BINARYMIME = "BINARYMIME"
+    """RFC 3030 3; offered beside CHUNKING only."""
+    DSN = "DSN"
+    """RFC 3461."""
+    REQUIRETLS = "REQUIRETLS"
+    """RFC 8689; offered under TLS only."""
+    DELIVERBY = "DELIVERBY"
+    """RFC 2852."""
+    FUTURERELEASE = "FUTURERELEASE"
+    """RFC 4865."""
+    MT_PRIORITY = "MT-PRIORITY"
+    """RFC 6710."""
+    LIMITS = "LIMITS"
+    """RFC 9422; the limits themselves hold whether they are told or not."""
+
+
+DEFAULT_EXTENSIONS: Final = frozenset(
+    {
+        Extension.PIPELINING,
+        Extension.SIZE,
+        Extension.EIGHT_BIT_MIME,
+        Extension.SMTPUTF8,
+        Extension.ENHANCED_STATUS_CODES,
+        Extension.CHUNKING,
+    }
+)
+"""Those whose promise any taker of messages can keep by storing and forwarding the octets."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerRules:
-    """What a listener demands and allows. Sizes in octets.
+    """What a listener demands and allows. Sizes in octets, times in seconds.
 
     `starttls` required: nothing but greetings before TLS. `authentication` required: no MAIL
     before AUTH; AUTH is in no case offered or taken in clear. `max_commands` counts those since
-    the last message that were not RCPT.
+    the last message that were neither RCPT nor brought a chunk.
+
+    `extensions`: what is in it is offered and taken, what is not is refused; who offers one
+    promises to honour what it brings. `line_endings`: bare CR and LF in bodies. `max_messages`
+    counts transactions of a session, `max_recipient_domains` the domains of one transaction.
+    `max_refused_recipients` in one transaction ends the session; so do as many recipients above
+    `max_recipients` as that allows. `max_hold` is how long FUTURERELEASE may ask us to wait.
+    `xclient_from`: peers that may say with XCLIENT on whose behalf they speak.
     """
 
     hostname: str
@@ -33,3 +98,15 @@ class ServerRules:
     max_recipients: int = 1000
     max_errors: int = 20
     max_commands: int = 200
+    protocol: Protocol = Protocol.SMTP
+    extensions: frozenset[Extension] = DEFAULT_EXTENSIONS
+    line_endings: LineEndings = LineEndings.REJECT
+    max_messages: int | None = None
+    max_recipient_domains: int | None = None
+    max_refused_recipients: int = 100
+    max_hold: int = 7 * 24 * 3600
+    xclient_from: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.line_endings is LineEndings.KEEP:
+            raise ValueError("LineEndings.KEEP is for binary bodies; reject or normalize others")

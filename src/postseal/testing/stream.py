@@ -30,12 +30,17 @@ class ScriptedStream(Stream):
         peer_address: str = "192.0.2.25",
         local_address: str = "192.0.2.1",
     ) -> None:
-        self._steps = deque(transcript(script) if isinstance(script, str) else script)
+        self._steps: deque[Step] = deque()
         self._clock = clock
         self._peer_address = peer_address
         self._local_address = local_address
         self.written = b""
         self.is_closed = False
+        self.extend(script)
+
+    def extend(self, script: str | Iterable[Step]) -> None:
+        """Add steps, such as what a server says only after a while."""
+        self._steps.extend(transcript(script) if isinstance(script, str) else script)
 
     @property
     def peer_address(self) -> str:
@@ -90,11 +95,11 @@ class ScriptedStream(Stream):
                 case Stall():
                     self._clock.advance_to(deadline)
                     self._check_time(deadline)
-                case End() | Break():
+                case Say() | End() | Break() if self._is_leaving():
                     raise Disconnected("the connection broke: so the script says")
                 case Say() | Wait():
                     raise AssertionError(f"the client says {_shown(left)} before it is its turn")
-                case None:
+                case _:
                     raise AssertionError(f"the script is over, but the client says {_shown(left)}")
 
     def has_input(self) -> bool:
@@ -104,6 +109,13 @@ class ScriptedStream(Stream):
 
     def close(self) -> None:
         self.is_closed = True
+
+    def _is_leaving(self) -> bool:
+        """Tell whether the server only has to say something before it goes."""
+        for step in self._steps:
+            if not isinstance(step, Say):
+                return isinstance(step, End | Break)
+        return False
 
     def _hear(self, due: bytes, said: bytes) -> bytes:
         """Compare what is said with what is due; return what is said beyond that."""

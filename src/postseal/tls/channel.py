@@ -109,8 +109,11 @@ class Channel:
     def send(self, plaintext: bytes) -> None:
         """Seal plaintext; the handshake must be done."""
         view = memoryview(plaintext)
-        while view:
-            view = view[self._object.write(view) :]
+        try:
+            while view:
+                view = view[self._object.write(view) :]
+        except ssl.SSLError as error:
+            raise TLSError(f"the TLS connection broke: {_words(error)}") from None
 
     def receive(self, ciphertext: bytes) -> bytes:
         """Take ciphertext; return the plaintext it completes.

@@ -59,9 +59,10 @@ def client_context(trust: Trust, level: TLSLevel) -> ssl.SSLContext:
         return context
     try:
         context.load_verify_locations(cafile=trust.ca_file)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InvalidSetting(
-            f"the CA file {trust.ca_file} cannot be used: {error.strerror or error}",
+            f"the CA file {trust.ca_file} cannot be used: {reason}",
             hint="It must be a readable PEM file with at least one certificate.",
         ) from None
     return context

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from postseal.serve.credentials import hash_generated_secret
 from postseal.secrets import Secret
+from postseal.serve.credentials import hash_generated_secret
 from postseal.serve.intake import Intake
-from postseal.serve.listener import Listener, ListenerRules, Patience
-from postseal.serve.settings import Settings
+from postseal.serve.listener import Listener, ListenerRules
 from postseal.serve.storage import Store
-from postseal.smtp.rules import Offer, ServerRules
-from postseal.tls import Opening, server_context
+from postseal.tls import server_context
+from tests.integration.serve.listening import PASSWORD, USERNAME, OpenListener, Rules
 from tests.parts.certificates import ServerCertificate, issue_certificate
-
-USERNAME = "ada"
-PASSWORD = "the-password-of-ada-is-long-enough"
 
 
 @pytest.fixture(scope="session")
@@ -36,24 +31,6 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await opened.create_credential(USERNAME, hash_generated_secret(Secret(PASSWORD)))
     yield opened
     await opened.close()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What a test wants of its listener; the rest is a submission listener's."""
-
-    opening: Opening = Opening.STARTTLS
-    session: ServerRules = field(default_factory=lambda: ServerRules("mail.test"))
-    max_connections: int = 10
-    patience: Patience = field(default_factory=Patience)
-    settings: Settings = field(default_factory=lambda: Settings(hostname="mail.test"))
-    spool_directory: Path | None = None
-
-
-IN_CLEAR = ServerRules("mail.test", Offer.OFFERED, Offer.UNAVAILABLE)
-"""The rules of an mx listener: no TLS needed, so a transcript can be short."""
-
-OpenListener = Callable[[Rules], Awaitable[Listener]]
 
 
 @pytest.fixture

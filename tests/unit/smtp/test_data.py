@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from postseal.smtp.data import DataReader, DataWriter
+from postseal.smtp.line_endings import LineEndings, LineEndingsFilter
 from tests.parts.false_ends import END, FALSE_ENDS
 from tests.parts.splits import byte_by_byte, segments
 
@@ -26,17 +29,27 @@ def write(pieces: list[bytes]) -> bytes:
     return b"".join([writer.write(piece) for piece in pieces]) + writer.finish()
 
 
-def read(pieces: list[bytes]) -> tuple[bytes, bytes, DataReader]:
+class Read(NamedTuple):
+    """What was read: the frame, and what the filter behind it says of the content."""
+
+    finished: bool
+    fault: str | None
+
+
+def read(pieces: list[bytes]) -> tuple[bytes, bytes, Read]:
     reader = DataReader()
+    content = LineEndingsFilter(LineEndings.REJECT)
     decoded = rest = b""
     for piece in pieces:
         if reader.finished:
             rest += piece
         else:
             more, behind = reader.read(piece)
-            decoded += more
+            decoded += content.take(more)
             rest += behind
-    return decoded, rest, reader
+    if reader.finished:
+        decoded += content.finish()
+    return decoded, rest, Read(reader.finished, content.fault)
 
 
 def normalised(body: bytes) -> bytes:

@@ -1,20 +1,33 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from postseal.address import Address
 from postseal.smtp.commands import Mail, Rcpt
-from postseal.smtp.envelope_parameters import check_mail_parameters, check_rcpt_parameters
+from postseal.smtp.envelope_parameters import (
+    MailTerms,
+    check_mail_parameters,
+    check_rcpt_parameters,
+)
 from postseal.smtp.events import Transaction
 from postseal.smtp.parse import Refusal
+from postseal.smtp.rules import DEFAULT_EXTENSIONS, Extension
 
 ADA = Address("ada", "example.com")
 ADA_IN_CYRILLIC = Address("ада", "example.com")
+NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
 AT_RF = Address("ada", "пример.рф")
 
 
+def terms(offered: frozenset[Extension] | None) -> MailTerms:
+    return MailTerms(offered=offered, max_size=1000, max_hold=3600, clock=lambda: NOON)
+
+
 def begin(*parameters: str, path: Address | None = ADA, extended: bool = True) -> Transaction:
-    return check_mail_parameters(Mail(path, parameters), extended=extended, max_size=1000)
+    offered = DEFAULT_EXTENSIONS if extended else None
+    return check_mail_parameters(Mail(path, parameters), terms(offered))
 
 
 @pytest.mark.parametrize(
@@ -82,9 +95,9 @@ def test_an_address_beyond_ascii_needs_SMTPUTF8(path: Address) -> None:
     assert str(caught.value.reply) == "553 5.6.7 this address needs SMTPUTF8"
     transaction = begin("SMTPUTF8", path=path)
     assert transaction.reverse_path == path
-    check_rcpt_parameters(Rcpt(path), transaction)
+    check_rcpt_parameters(Rcpt(path), transaction, None)
     with pytest.raises(Refusal, match=r"5\.6\.7"):
-        check_rcpt_parameters(Rcpt(path), begin())
+        check_rcpt_parameters(Rcpt(path), begin(), None)
 
 
 def test_the_null_path_needs_nothing() -> None:
@@ -92,7 +105,7 @@ def test_the_null_path_needs_nothing() -> None:
 
 
 def test_a_parameter_of_RCPT_was_not_offered() -> None:
-    check_rcpt_parameters(Rcpt(ADA), begin())
+    assert check_rcpt_parameters(Rcpt(ADA), begin(), DEFAULT_EXTENSIONS) is None
     with pytest.raises(Refusal) as caught:
-        check_rcpt_parameters(Rcpt(ADA, ("NOTIFY=NEVER",)), begin())
+        check_rcpt_parameters(Rcpt(ADA, ("NOTIFY=NEVER",)), begin(), DEFAULT_EXTENSIONS)
     assert str(caught.value.reply) == "555 5.5.4 NOTIFY is not known here"

@@ -68,7 +68,6 @@ def test_reads_a_command(line: bytes, command: Command) -> None:
         (b"", "500 5.5.1 command not recognized"),
         (b" NOOP", "500 5.5.1 command not recognized"),
         (b"EXPN staff", "500 5.5.1 command not recognized"),
-        (b"BDAT 5 LAST", "500 5.5.1 command not recognized"),
         (b"NOOP\tx", "500 5.5.2 control characters"),
         (b"NOOP\x00", "500 5.5.2 control characters"),
         (b"NO\x7fOP", "500 5.5.2 control characters"),

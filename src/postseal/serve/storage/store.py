@@ -123,7 +123,10 @@ class Store:
         these nothing is recorded, since another attempt decides.
         """
         settlement = statements.Settlement(owner=owner, now=self._clock(), outcomes=tuple(outcomes))
-        return await self._writer.write(statements.settle, settlement)
+        is_deferral = any(outcome.state.is_pending for outcome in outcomes)
+        return await self._writer.write(
+            statements.settle, settlement, on_commit=self._mail_is_due.set if is_deferral else None
+        )
 
     async def next_due(self) -> float | None:
         """When `lease` will next find something: None for an empty queue, maybe in the past."""
@@ -132,8 +135,8 @@ class Store:
     async def wait_for_mail(self, *, timeout: float) -> bool:
         """Sleep until a commit of this process makes deliveries due, or `timeout` seconds.
 
-        Returns whether it was mail. A commit since the last call counts: nothing is missed
-        between `lease` and this.
+        Returns whether it was mail. A deferral wakes as well: it may be due before all others.
+        A commit since the last call counts: nothing is missed between `lease` and this.
         """
         try:
             async with asyncio.timeout(timeout):

@@ -1,7 +1,77 @@
-"""SASL mechanisms (RFC 4422): who speaks first, and what is answered to each challenge."""
+"""SASL mechanisms (RFC 4422), from both sides and without I/O.
+
+A client calls `choose_mechanisms` and lets a `Negotiation` try them; a server makes a
+`ServerOffer` and does what the steps of its exchanges say.
+"""
 
 from __future__ import annotations
 
+from postseal.smtp.sasl.choice import after_error, after_reply, choose_mechanisms
+from postseal.smtp.sasl.credentials import BearerToken, ClientCertificate, Credentials, Password
+from postseal.smtp.sasl.errors import (
+    ChallengeInvalid,
+    ChannelBindingRefused,
+    CredentialsUnusable,
+    IterationCountRefused,
+    NoCommonMechanism,
+    SASLError,
+    ServerNonceInvalid,
+    ServerNotProven,
+    ServerRefused,
+    ServerSignatureInvalid,
+)
+from postseal.smtp.sasl.mechanism import ClientMechanism, Exposure
+from postseal.smtp.sasl.negotiation import Negotiation
+from postseal.smtp.sasl.offer import ServerOffer
 from postseal.smtp.sasl.plain import PlainCredentials, decode_plain, encode_plain
+from postseal.smtp.sasl.scram_keys import ScramHash, ScramRecord, decoy_record
+from postseal.smtp.sasl.scram_server import ScramServer
+from postseal.smtp.sasl.server_mechanism import (
+    Challenge,
+    Failed,
+    FailureCause,
+    PasswordReceived,
+    RecordNeeded,
+    ServerMechanism,
+    ServerStep,
+    Succeeded,
+)
 
-__all__ = ["PlainCredentials", "decode_plain", "encode_plain"]
+__all__ = [
+    "BearerToken",
+    "Challenge",
+    "ChallengeInvalid",
+    "ChannelBindingRefused",
+    "ClientCertificate",
+    "ClientMechanism",
+    "Credentials",
+    "CredentialsUnusable",
+    "Exposure",
+    "Failed",
+    "FailureCause",
+    "IterationCountRefused",
+    "Negotiation",
+    "NoCommonMechanism",
+    "Password",
+    "PasswordReceived",
+    "PlainCredentials",
+    "RecordNeeded",
+    "SASLError",
+    "ScramHash",
+    "ScramRecord",
+    "ScramServer",
+    "ServerMechanism",
+    "ServerNonceInvalid",
+    "ServerNotProven",
+    "ServerOffer",
+    "ServerRefused",
+    "ServerSignatureInvalid",
+    "ServerStep",
+    "Succeeded",
+    "after_error",
+    "after_reply",
+    "choose_mechanisms",
+    "decode_plain",
+    "decoy_record",
+    "encode_plain",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["PlainCredentials", "decode_plain", "encode_plain"]
+__all__ = ["PlainCredentials", "decode_plain", "encode_plain", "read_credentials"]
 
 # RFC 4616 2: each of the three parts holds at most 255 octets of UTF-8.
 _MAX_PART = 255
@@ -19,25 +19,36 @@ class PlainCredentials:
     password: str = field(repr=False)
 
 
-def encode_plain(username: str, password: str) -> bytes:
+def encode_plain(username: str, password: str, *, authorization_identity: str = "") -> bytes:
     """Write the one message of PLAIN.
 
     Raises `ValueError` where a part is empty, too long or holds a NUL, which separates the parts.
     """
-    for name, part in (("username", username), ("password", password)):
+    parts = {"username": username, "password": password}
+    if authorization_identity:
+        parts["authorization identity"] = authorization_identity
+    for name, part in parts.items():
         if not part or "\x00" in part or len(part.encode()) > _MAX_PART:
             raise ValueError(f"the {name} for PLAIN must have 1 to {_MAX_PART} octets and no NUL")
-    return f"\x00{username}\x00{password}".encode()
+    return f"{authorization_identity}\x00{username}\x00{password}".encode()
 
 
 def decode_plain(message: bytes) -> PlainCredentials | None:
     """Read the message of a client; None where it is none."""
+    parts = message.split(b"\x00")
+    return read_credentials(*parts) if len(parts) == 3 else None
+
+
+def read_credentials(
+    authorization_identity: bytes, username: bytes, password: bytes
+) -> PlainCredentials | None:
+    """Read the parts; None where one is missing, too long, or no UTF-8 without NUL."""
+    parts = (authorization_identity, username, password)
+    if not username or not password:
+        return None
+    if any(len(part) > _MAX_PART or b"\x00" in part for part in parts):
+        return None
     try:
-        parts = message.decode("utf-8").split("\x00")
+        return PlainCredentials(*(part.decode("utf-8") for part in parts))
     except UnicodeDecodeError:
         return None
-    if len(parts) != 3 or not parts[1] or not parts[2]:
-        return None
-    if any(len(part.encode()) > _MAX_PART for part in parts):
-        return None
-    return PlainCredentials(*parts)

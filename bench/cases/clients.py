@@ -1,0 +1,78 @@
+"""What clients share: 20 asyncio connections of either library, kept open, and their messages."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from bench.case import Server
+from bench.parts.mail import RECIPIENT, SENDER, make_message
+
+__all__ = ["send_by_aiosmtplib", "send_by_async_mailer"]
+
+_CONNECTIONS = 20
+
+
+def send_by_async_mailer(server: Server, size: int) -> float:
+    """Send `size` messages through one mailer with 20 connections; return messages per second.
+
+    Where the server has a CA file, under STARTTLS and verified.
+    """
+    from postseal import Address, AsyncMailer, Envelope
+
+    message = make_message()
+    left = iter(range(size))
+
+    async def work(mailer: AsyncMailer) -> None:
+        for _ in left:
+            envelope = Envelope(Address.parse(SENDER), (Address.parse(RECIPIENT),))
+            delivery = await mailer.send_raw(envelope, [message])
+            if delivery.refused:
+                raise RuntimeError(f"refused: {delivery.refused}")
+
+    async def run() -> float:
+        started = time.perf_counter()
+        if server.ca_file:
+            url = f"smtp://localhost:{server.port}"
+        else:
+            url = f"smtp+insecure://127.0.0.1:{server.port}"
+        mailer = AsyncMailer(url, max_connections=_CONNECTIONS, ca_file=server.ca_file)
+        async with mailer, asyncio.TaskGroup() as group:
+            for _ in range(_CONNECTIONS):
+                group.create_task(work(mailer))
+        return time.perf_counter() - started
+
+    return size / asyncio.run(run())
+
+
+def send_by_aiosmtplib(server: Server, size: int) -> float:
+    """Send `size` messages over 20 clients that stay connected; return messages per second."""
+    import ssl
+
+    import aiosmtplib
+
+    message = make_message()
+    left = iter(range(size))
+
+    async def work(context: ssl.SSLContext | None) -> None:
+        client = aiosmtplib.SMTP(
+            hostname="localhost" if context else "127.0.0.1",
+            port=server.port,
+            start_tls=context is not None,
+            tls_context=context,
+        )
+        async with client:
+            for _ in left:
+                refused, _ = await client.sendmail(SENDER, [RECIPIENT], message)
+                if refused:
+                    raise RuntimeError(f"refused: {refused}")
+
+    async def run() -> float:
+        started = time.perf_counter()
+        context = ssl.create_default_context(cafile=server.ca_file) if server.ca_file else None
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_CONNECTIONS):
+                group.create_task(work(context))
+        return time.perf_counter() - started
+
+    return size / asyncio.run(run())

@@ -1,0 +1,250 @@
+"""Both mailers deliver to servers of other makers: the same messages, to each of them.
+
+Recipients that begin with "no-" are refused by every one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from postseal import Address, AsyncMailer, Delivery, Envelope, Mailer
+from postseal.errors import AuthError, CertificateRejected, Phase
+from postseal.tls import TLSLevel
+from tests.parts.certificates import ServerCertificate, issue_certificate
+from tests.parts.delivering_peers import (
+    AiosmtpdPeer,
+    NodePeer,
+    Peer,
+    PostfixPeer,
+    aiosmtpd_with_auth,
+)
+from tests.parts.node import NodeServer, node_server
+from tests.parts.postfix import Postfix
+from tests.parts.receiver import Receiver
+
+SENDER = Address.parse("ada@example.com")
+BOB = Address.parse("bob@example.org")
+PASSWORD = "correct horse battery staple"
+
+Send = Callable[..., Awaitable[Delivery]]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
+    return issue_certificate(tmp_path_factory.mktemp("certificates"), "localhost")
+
+
+@pytest.fixture(scope="module")
+def postfix_in_clear() -> Iterator[Postfix]:
+    with Postfix(certificate=None) as postfix:
+        postfix.start()
+        yield postfix
+
+
+@pytest.fixture(scope="module")
+def postfix_sealed(certificate: ServerCertificate) -> Iterator[Postfix]:
+    with Postfix(certificate=certificate) as postfix:
+        postfix.start()
+        yield postfix
+
+
+@pytest.fixture(scope="module")
+def node_in_clear() -> Iterator[NodeServer]:
+    with node_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def node_sealed(certificate: ServerCertificate) -> Iterator[NodeServer]:
+    with node_server(certificate=certificate) as server:
+        yield server
+
+
+@pytest.fixture(params=["asyncio", "blocking"])
+def send(request: pytest.FixtureRequest) -> Send:
+    """Send one message by one of the two mailers; keywords go to the mailer and `send_raw`."""
+
+    async def by_asyncio(
+        url: str, envelope: Envelope, content: bytes, **options: str | bool
+    ) -> Delivery:
+        mailer_options, raw_options = _split(options)
+        async with AsyncMailer(url, **mailer_options) as mailer:
+            return await mailer.send_raw(envelope, [content], size=len(content), **raw_options)
+
+    async def by_threads(
+        url: str, envelope: Envelope, content: bytes, **options: str | bool
+    ) -> Delivery:
+        mailer_options, raw_options = _split(options)
+
+        def run() -> Delivery:
+            with Mailer(url, **mailer_options) as mailer:
+                return mailer.send_raw(envelope, [content], size=len(content), **raw_options)
+
+        return await asyncio.to_thread(run)
+
+    return by_asyncio if request.param == "asyncio" else by_threads
+
+
+def _split(options: dict[str, str | bool]) -> tuple[dict[str, str], dict[str, bool]]:
+    of_mailer = {name: value for name, value in options.items() if isinstance(value, str)}
+    of_message = {name: value for name, value in options.items() if isinstance(value, bool)}
+    return of_mailer, of_message
+
+
+PEERS = ["postfix", "aiosmtpd", "smtp-server"]
+
+
+async def _peer(
+    name: str,
+    request: pytest.FixtureRequest,
+    stack: AsyncExitStack,
+    certificate: ServerCertificate | None,
+) -> Peer:
+    how = "sealed" if certificate else "in_clear"
+    if name == "postfix":
+        return PostfixPeer(request.getfixturevalue(f"postfix_{how}"))
+    if name == "smtp-server":
+        return NodePeer(request.getfixturevalue(f"node_{how}"))
+    return AiosmtpdPeer(await stack.enter_async_context(Receiver(certificate=certificate)))
+
+
+@pytest.fixture(params=PEERS)
+async def peer(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
+    """A server without TLS."""
+    async with AsyncExitStack() as stack:
+        yield await _peer(request.param, request, stack, None)
+
+
+@pytest.fixture(params=PEERS)
+async def sealed_peer(
+    request: pytest.FixtureRequest, certificate: ServerCertificate
+) -> AsyncIterator[Peer]:
+    """A server that offers STARTTLS."""
+    async with AsyncExitStack() as stack:
+        yield await _peer(request.param, request, stack, certificate)
+
+
+def _message(text: bytes) -> bytes:
+    """A message that no other test sends, with lines that transports are tempted to change."""
+    return (
+        b"From: ada@example.com\r\nSubject: interop %016x\r\nMIME-Version: 1.0\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+        b".one dot\r\n..two\r\n.\r\nFrom the start\r\n%s\r\n" % (random.getrandbits(64), text)
+    )
+
+
+async def test_a_message_in_clear_arrives_octet_for_octet(peer: Peer, send: Send) -> None:
+    content = _message(b"plain")
+    delivery = await send(
+        f"smtp+insecure://127.0.0.1:{peer.port}", Envelope(SENDER, (BOB,)), content
+    )
+    assert delivery.accepted == (BOB,)
+    assert delivery.tls.level is TLSLevel.NONE
+    assert await peer.copies_of(content, recipients=1) == 1
+
+
+async def test_8bit_content_under_starttls_arrives_octet_for_octet(
+    sealed_peer: Peer, send: Send, certificate: ServerCertificate
+) -> None:
+    content = _message("Grüße, κανάρι, 金丝雀".encode())
+    delivery = await send(
+        f"smtp://localhost:{sealed_peer.port}",
+        Envelope(SENDER, (BOB,)),
+        content,
+        ca_file=str(certificate.ca_file),
+        is_8bit=True,
+    )
+    assert delivery.accepted == (BOB,)
+    assert (delivery.tls.level, delivery.tls.version) == (TLSLevel.AUTHENTICATED, "TLSv1.3")
+    assert await sealed_peer.copies_of(content, recipients=1) == 1
+
+
+async def test_a_server_of_an_unknown_authority_is_left(sealed_peer: Peer, send: Send) -> None:
+    with pytest.raises(CertificateRejected):
+        await send(
+            f"smtp://localhost:{sealed_peer.port}", Envelope(SENDER, (BOB,)), _message(b"never")
+        )
+
+
+async def test_an_internationalized_address_travels_by_smtputf8(peer: Peer, send: Send) -> None:
+    content = _message("Grüße".encode())
+    envelope = Envelope(Address.parse("adá@example.com"), (Address.parse("böb@example.org"),))
+    url = f"smtp+insecure://127.0.0.1:{peer.port}"
+    delivery = await send(url, envelope, content, is_8bit=True)
+    assert delivery.accepted == envelope.recipients
+    assert await peer.copies_of(content, recipients=1) == 1
+
+
+async def test_ten_megabytes_arrive_octet_for_octet(peer: Peer, send: Send) -> None:
+    line = b".x" * 35 + b"\r\n"
+    content = _message(line * (10_000_000 // len(line) + 1))
+    assert len(content) > 10_000_000
+    url = f"smtp+insecure://127.0.0.1:{peer.port}"
+    delivery = await send(url, Envelope(SENDER, (BOB,)), content)
+    assert delivery.accepted == (BOB,)
+    assert await peer.copies_of(content, recipients=1) == 1
+
+
+async def test_each_of_a_hundred_recipients_has_an_outcome_of_their_own(
+    peer: Peer, send: Send
+) -> None:
+    # Postfix refuses by domain, the others by name: both for every third.
+    recipients = tuple(
+        Address.parse(
+            f"no-{number}@elsewhere.example" if number % 3 == 0 else f"{number}@example.org"
+        )
+        for number in range(100)
+    )
+    content = _message(b"to many")
+    url = f"smtp+insecure://127.0.0.1:{peer.port}"
+    delivery = await send(url, Envelope(SENDER, recipients), content)
+    assert delivery.accepted == tuple(one for one in recipients if one.domain == "example.org")
+    refused = tuple(one for one in recipients if one.domain != "example.org")
+    assert tuple(one.recipient for one in delivery.refused) == refused
+    assert {one.phase for one in delivery.refused} == {Phase.RCPT}
+    assert all(one.reply.code in (550, 554) for one in delivery.refused)
+    assert await peer.copies_of(content, recipients=66) == 66
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+async def test_aiosmtpd_takes_our_credentials(
+    scheme: str, send: Send, certificate: ServerCertificate
+) -> None:
+    content = _message(b"authenticated")
+    envelope = Envelope(SENDER, (BOB,))
+    ca_file = str(certificate.ca_file)
+    async with aiosmtpd_with_auth(certificate, PASSWORD, implicit_tls=scheme == "smtps") as (
+        port,
+        messages,
+    ):
+        url = f"{scheme}://ada@localhost:{port}"
+        delivery = await send(url, envelope, content, ca_file=ca_file, password=PASSWORD)
+        assert delivery.accepted == (BOB,)
+        assert [(one.content, one.is_sealed) for one in messages] == [(content, scheme == "smtp")]
+        with pytest.raises(AuthError):
+            await send(url, envelope, content, ca_file=ca_file, password="another")
+        assert len(messages) == 1
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+async def test_smtp_server_takes_our_credentials(
+    scheme: str, send: Send, certificate: ServerCertificate
+) -> None:
+    content = _message(b"authenticated")
+    envelope = Envelope(SENDER, (BOB,))
+    ca_file = str(certificate.ca_file)
+    with node_server(
+        certificate=certificate, implicit_tls=scheme == "smtps", password=PASSWORD
+    ) as server:
+        url = f"{scheme}://ada@localhost:{server.port}"
+        with pytest.raises(AuthError):
+            await send(url, envelope, content, ca_file=ca_file, password="another")
+        delivery = await send(url, envelope, content, ca_file=ca_file, password=PASSWORD)
+        assert delivery.accepted == (BOB,)
+        message = await asyncio.to_thread(server.next_message)
+        assert (message.user, message.sealed, message.size) == ("ada", True, len(content))
