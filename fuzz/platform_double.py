@@ -5,11 +5,16 @@ It refuses senders and recipients whose local part is `no`, and takes any passwo
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from typing import Final
+
 from postseal.smtp import Reply, ServerSession, ServerState
 from postseal.smtp.events import (
     AuthenticationReceived,
     BodyReceived,
     MailReceived,
+    MessageDropped,
     MessageReceived,
     MessageRefused,
     RecipientReceived,
@@ -20,6 +25,9 @@ from postseal.smtp.rules import ServerRules
 
 __all__ = ["Talk"]
 
+_PEER: Final = IPv4Address("192.0.2.1")
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 class Talk:
     """One session from the greeting on, with all that it said and all that came of it.
@@ -28,7 +36,7 @@ class Talk:
     """
 
     def __init__(self, rules: ServerRules, *, sealed: bool) -> None:
-        self.session = ServerSession(rules, sealed=sealed)
+        self.session = ServerSession(rules, sealed=sealed, peer=_PEER, clock=lambda: _NOW)
         self.session.greet()
         self.said = self.session.data_to_send()
         self.events: list[ServerEvent] = []
@@ -66,7 +74,7 @@ class Talk:
             if isinstance(event, BodyReceived):
                 self.events[-1] = BodyReceived(last.data + event.data)
                 return
-            if isinstance(event, MessageRefused | SessionEnded):
+            if isinstance(event, MessageDropped | MessageRefused | SessionEnded):
                 del self.events[-1]
         self.events.append(event)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import platform
-import resource
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.case import Case, Contender, Server
 from bench.parts.mail import RECIPIENT, SENDER
+from bench.parts.processes import memory_in_mebibytes
 from bench.parts.programs import package_version
 from bench.parts.sink import smtp_sink, smtp_sink_version
 
@@ -32,10 +33,15 @@ def _file_of(megabytes: int) -> Iterator[Path]:
 
 
 def _growth(send: Callable[[], None]) -> float:
-    """Return by how many MiB `send` raises the process's peak of resident memory (Linux)."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Return how far above the present the process's resident memory rises in `send`, in MiB.
+
+    Linux forgets the peak so far when 5 is written to clear_refs (proc(5)); getrusage would tell
+    that of the process which started this one.
+    """
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = memory_in_mebibytes(os.getpid())
     send()
-    return max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, 1) / 1024
+    return memory_in_mebibytes(os.getpid(), "VmHWM") - before
 
 
 def measure_ours(server: Server, size: int) -> float:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from bench.case import Case, Contender, Server
 from bench.parts.discards import aiosmtpd_implicit_tls, our_discard_implicit_tls
-from bench.parts.processes import LOOPBACK, allow_files, resident_mebibytes
+from bench.parts.processes import LOOPBACK, allow_files, memory_in_mebibytes
 from bench.parts.programs import package_version
 
 __all__ = ["CASE"]
@@ -30,7 +30,7 @@ def measure(server: Server, size: int) -> float:
             _hear(sealed)
             sealed.sendall(b"EHLO localhost\r\n")
             _hear(sealed)
-        return resident_mebibytes(server.pid)
+        return memory_in_mebibytes(server.pid)
 
 
 def _hear(connection: ssl.SSLSocket) -> None:

@@ -68,7 +68,7 @@ def aiosmtpd_implicit_tls() -> Iterator[Server]:
 
 @contextmanager
 def smtp_server_discard() -> Iterator[Server]:
-    """npm's smtp-server in clear."""
+    """The smtp-server of npm, in clear."""
     node_version()
     node = find_program("node")
     with announced_server([node, str(NODE_FOLDER / "server.js"), "{}"]) as server:

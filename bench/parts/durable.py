@@ -56,7 +56,8 @@ in_flow_delay = 0
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 smtpd_client_message_rate_limit = 0
-smtpd_relay_restrictions = permit
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_recipient_restrictions = check_client_access static:HOLD, permit
 """
 

@@ -16,10 +16,10 @@ from bench.case import Server
 
 __all__ = [
     "LOOPBACK",
-    "announced_server",
     "allow_files",
+    "announced_server",
+    "memory_in_mebibytes",
     "python_server",
-    "resident_mebibytes",
     "wait_for_greeting",
 ]
 
@@ -73,8 +73,8 @@ def allow_files() -> int:
     return hard
 
 
-def resident_mebibytes(pid: int) -> float:
-    """Return the resident memory of a process, as Linux tells it."""
+def memory_in_mebibytes(pid: int, figure: str = "VmRSS") -> float:
+    """Return the resident memory of a process (or its peak, VmHWM) as Linux tells it."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    [line] = [line for line in status.splitlines() if line.startswith(f"{figure}:")]
     return int(line.split()[1]) / 1024

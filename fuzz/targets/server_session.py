@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Final
 
 from fuzz.chunks import cuts, flights
@@ -19,8 +20,9 @@ from postseal.smtp.events import (
     MessageReceived,
     SessionEnded,
 )
+from postseal.smtp.line_endings import LineEndings
 from postseal.smtp.reply import ReplyParser
-from postseal.smtp.rules import Offer, ServerRules
+from postseal.smtp.rules import Extension, Offer, Protocol, ServerRules
 
 __all__ = ["run"]
 
@@ -33,12 +35,25 @@ _OPEN: Final = ServerRules(
     max_errors=5,
     max_commands=30,
 )
+_ALL: Final = replace(
+    _OPEN,
+    starttls=Offer.UNAVAILABLE,
+    authentication=Offer.UNAVAILABLE,
+    extensions=frozenset(Extension),
+    line_endings=LineEndings.NORMALIZE,
+    max_messages=2,
+    max_recipient_domains=2,
+    max_refused_recipients=3,
+    xclient_from=(IPv4Network("192.0.2.0/24"),),
+)
 _RULES: Final = (
     _OPEN,
     replace(_OPEN, starttls=Offer.REQUIRED),
     replace(_OPEN, authentication=Offer.REQUIRED),
-    replace(_OPEN, starttls=Offer.UNAVAILABLE, authentication=Offer.UNAVAILABLE),
+    _ALL,
+    replace(_ALL, protocol=Protocol.LMTP),
 )
+_NOT_IN_TEXT: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
 # Who does not wait for the answer to these is refused, and whether one waited is up to the cut.
 _IMPATIENT: Final = re.compile(rb"(?:DATA|STARTTLS)[ ]*\r\n(?=.)", re.IGNORECASE | re.DOTALL)
 
@@ -82,6 +97,8 @@ def _check(talk: Talk) -> None:
         assert not any(isinstance(event, AuthenticationReceived) for event in talk.events)
     for event, following in zip(talk.events, talk.events[1:], strict=False):
         if isinstance(event, BodyReceived) and isinstance(following, MessageReceived):
-            assert len(event.data) <= rules.max_message_size
-            assert not re.search(rb"\r(?!\n)|(?<!\r)\n|\x00", event.data)
             assert following.transaction.recipients
+            is_text = not following.transaction.is_binary
+            assert not (is_text and _NOT_IN_TEXT.search(event.data))
+            # Each octet may have been a bare line ending that was written out.
+            assert len(event.data) <= 2 * rules.max_message_size

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Protocol, cast
 
 import pytest
 
-from postseal import Address, AsyncMailer, Delivery, Envelope, Mailer
+from postseal import Address, AsyncMailer, Delivery, Envelope, Mailer, Timeouts
 from postseal.errors import AuthError, CertificateRejected, Phase
 from postseal.tls import TLSLevel
 from tests.parts.certificates import ServerCertificate, issue_certificate
@@ -31,7 +33,8 @@ SENDER = Address.parse("ada@example.com")
 BOB = Address.parse("bob@example.org")
 PASSWORD = "correct horse battery staple"
 
-Send = Callable[..., Awaitable[Delivery]]
+# A peer that does not answer is a failed test, not a slow one.
+SOON = Timeouts(total=30)
 
 
 @pytest.fixture(scope="module")
@@ -65,35 +68,53 @@ def node_sealed(certificate: ServerCertificate) -> Iterator[NodeServer]:
         yield server
 
 
-@pytest.fixture(params=["asyncio", "blocking"])
+class Send(Protocol):
+    """Sends one message, by the asyncio mailer or by the blocking one."""
+
+    async def __call__(
+        self,
+        url: str,
+        envelope: Envelope,
+        content: bytes,
+        *,
+        ca_file: Path | None = None,
+        password: str | None = None,
+        is_8bit: bool = False,
+    ) -> Delivery: ...
+
+
+async def _send_from_a_task(
+    url: str,
+    envelope: Envelope,
+    content: bytes,
+    *,
+    ca_file: Path | None = None,
+    password: str | None = None,
+    is_8bit: bool = False,
+) -> Delivery:
+    async with AsyncMailer(url, ca_file=ca_file, password=password, timeouts=SOON) as mailer:
+        return await mailer.send_raw(envelope, [content], size=len(content), is_8bit=is_8bit)
+
+
+async def _send_from_a_thread(
+    url: str,
+    envelope: Envelope,
+    content: bytes,
+    *,
+    ca_file: Path | None = None,
+    password: str | None = None,
+    is_8bit: bool = False,
+) -> Delivery:
+    def run() -> Delivery:
+        with Mailer(url, ca_file=ca_file, password=password, timeouts=SOON) as mailer:
+            return mailer.send_raw(envelope, [content], size=len(content), is_8bit=is_8bit)
+
+    return await asyncio.to_thread(run)
+
+
+@pytest.fixture(params=[_send_from_a_task, _send_from_a_thread], ids=["asyncio", "blocking"])
 def send(request: pytest.FixtureRequest) -> Send:
-    """Send one message by one of the two mailers; keywords go to the mailer and `send_raw`."""
-
-    async def by_asyncio(
-        url: str, envelope: Envelope, content: bytes, **options: str | bool
-    ) -> Delivery:
-        mailer_options, raw_options = _split(options)
-        async with AsyncMailer(url, **mailer_options) as mailer:
-            return await mailer.send_raw(envelope, [content], size=len(content), **raw_options)
-
-    async def by_threads(
-        url: str, envelope: Envelope, content: bytes, **options: str | bool
-    ) -> Delivery:
-        mailer_options, raw_options = _split(options)
-
-        def run() -> Delivery:
-            with Mailer(url, **mailer_options) as mailer:
-                return mailer.send_raw(envelope, [content], size=len(content), **raw_options)
-
-        return await asyncio.to_thread(run)
-
-    return by_asyncio if request.param == "asyncio" else by_threads
-
-
-def _split(options: dict[str, str | bool]) -> tuple[dict[str, str], dict[str, bool]]:
-    of_mailer = {name: value for name, value in options.items() if isinstance(value, str)}
-    of_message = {name: value for name, value in options.items() if isinstance(value, bool)}
-    return of_mailer, of_message
+    return cast(Send, request.param)
 
 
 PEERS = ["postfix", "aiosmtpd", "smtp-server"]
@@ -130,10 +151,15 @@ async def sealed_peer(
 
 
 def _message(text: bytes) -> bytes:
-    """A message that no other test sends, with lines that transports are tempted to change."""
+    """A message that no other test sends, with lines that transports are tempted to change.
+
+    It has all the fields that Postfix would add for a client of this machine.
+    """
     return (
-        b"From: ada@example.com\r\nSubject: interop %016x\r\nMIME-Version: 1.0\r\n"
-        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+        b"From: ada@example.com\r\nTo: bob@example.org\r\nSubject: interop\r\n"
+        b"Date: Sun, 1 Mar 2026 12:00:00 +0000\r\nMessage-ID: <%016x@example.com>\r\n"
+        b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Transfer-Encoding: 8bit\r\n\r\n"
         b".one dot\r\n..two\r\n.\r\nFrom the start\r\n%s\r\n" % (random.getrandbits(64), text)
     )
 
@@ -156,7 +182,7 @@ async def test_8bit_content_under_starttls_arrives_octet_for_octet(
         f"smtp://localhost:{sealed_peer.port}",
         Envelope(SENDER, (BOB,)),
         content,
-        ca_file=str(certificate.ca_file),
+        ca_file=certificate.ca_file,
         is_8bit=True,
     )
     assert delivery.accepted == (BOB,)
@@ -217,7 +243,7 @@ async def test_aiosmtpd_takes_our_credentials(
 ) -> None:
     content = _message(b"authenticated")
     envelope = Envelope(SENDER, (BOB,))
-    ca_file = str(certificate.ca_file)
+    ca_file = certificate.ca_file
     async with aiosmtpd_with_auth(certificate, PASSWORD, implicit_tls=scheme == "smtps") as (
         port,
         messages,
@@ -237,7 +263,7 @@ async def test_smtp_server_takes_our_credentials(
 ) -> None:
     content = _message(b"authenticated")
     envelope = Envelope(SENDER, (BOB,))
-    ca_file = str(certificate.ca_file)
+    ca_file = certificate.ca_file
     with node_server(
         certificate=certificate, implicit_tls=scheme == "smtps", password=PASSWORD
     ) as server:

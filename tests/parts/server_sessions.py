@@ -64,6 +64,10 @@ def in_state(state: ServerState) -> ServerSession:
             say(session, b"STARTTLS")
         case S.BODY:
             say(session, b"MAIL FROM:<>", b"RCPT TO:<ada@example.com>", b"DATA")
+        case S.CHUNK:
+            say(session, b"MAIL FROM:<>", b"RCPT TO:<ada@example.com>", b"BDAT 100")
+        case S.CHUNKED:
+            say(session, b"MAIL FROM:<>", b"RCPT TO:<ada@example.com>", b"BDAT 0")
         case S.CLOSED:
             say(session, b"QUIT")
     assert session.state is state

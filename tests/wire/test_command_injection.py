@@ -30,9 +30,7 @@ EHLO = """
     S: 250-CHUNKING
     S: 250 STARTTLS
 """
-SEALED_EHLO = EHLO.replace(
-    "    S: 250-ENHANCEDSTATUSCODES\n    S: 250 STARTTLS", "    S: 250 ENHANCEDSTATUSCODES"
-)
+SEALED_EHLO = EHLO.replace("    S: 250-CHUNKING\n    S: 250 STARTTLS", "    S: 250 CHUNKING")
 
 
 def after_EHLO() -> ServerSession:

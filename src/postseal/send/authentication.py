@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from postseal.errors import AuthError, MailError, Phase
 from postseal.secrets import Secret
-from postseal.smtp import ClientSession, Extensions, Reply
-from postseal.smtp.commands import Auth, Command
-from postseal.smtp.sasl import encode_plain
+from postseal.smtp import Extensions, Reply
+from postseal.smtp.commands import Auth, AuthResponse, Command
+from postseal.smtp.sasl import Negotiation, Password, choose_mechanisms
 
 __all__ = ["Dialogue", "authenticate"]
 
@@ -18,13 +20,13 @@ class Dialogue(Protocol):
     """What authenticating needs of a connection."""
 
     @property
-    def session(self) -> ClientSession:
-        """The protocol's state; it refuses AUTH where the peer is not authenticated."""
+    def extensions(self) -> Extensions:
+        """What the server offers."""
         ...
 
     @property
-    def extensions(self) -> Extensions:
-        """What the server offers."""
+    def channel_binding(self) -> bytes:
+        """What ties the authentication to the channel; empty where there is nothing."""
         ...
 
     async def ask(self, command: Command, *, deadline: float) -> Reply:
@@ -35,60 +37,58 @@ class Dialogue(Protocol):
 async def authenticate(
     dialogue: Dialogue, username: str | None, password: Secret, *, deadline: float
 ) -> None:
-    """Give user and password by PLAIN (RFC 4616). Raises `AuthError` when they are not taken."""
+    """Authenticate by the best mechanism that the server offers (see `choose_mechanisms`).
+
+    Raises `AuthError` when there is none, or the server does not take the credentials, or does
+    not prove that it knows them; the connection is then to be closed.
+    """
     if not username:
         raise AuthError(
             "a password was given, but no user",
             phase=Phase.AUTH,
             hint="Write the user into the URL: smtp://user@host.",
         )
-    offered = dialogue.extensions.mechanisms
-    if "PLAIN" not in offered:
-        raise AuthError(
-            "the server offers no mechanism that we can authenticate with",
-            phase=Phase.AUTH,
-            hint=f"It offers: {', '.join(sorted(offered)) or 'none'}.",
+    negotiation = Negotiation(
+        choose_mechanisms(
+            Password(username, password.reveal()),
+            dialogue.extensions.mechanisms,
+            channel_binding=dialogue.channel_binding,
         )
-    command = _plain(username, password)
+    )
+    said = [password]
+    command: Command | None = negotiation.begin()
+    while command is not None:
+        # Some servers repeat what they did not like, then or later.
+        said += _response(command)
+        reply = await _ask(dialogue, command, said, deadline)
+        command = negotiation.answer(reply)
+
+
+async def _ask(
+    dialogue: Dialogue, command: Command, said: Sequence[Secret], deadline: float
+) -> Reply:
     try:
-        reply = _censored(await dialogue.ask(command, deadline=deadline), command, password)
+        reply = await dialogue.ask(command, deadline=deadline)
     except MailError as error:
-        error.text = _without(error.text, command, password)
+        error.text = _without(error.text, said)
         error.args = (error.text,)
         # The frames below hold the octets that were to be written.
         raise error.with_traceback(None) from None
     if reply.code == 334:
-        # RFC 4954 4 lets a server ask although the response was there; we gave all we have.
-        raise AuthError("the server asks for more than PLAIN has", phase=Phase.AUTH)
-    if not dialogue.session.is_authenticated:
-        raise AuthError(
-            f"the server did not take the credentials of {username!a}: {reply.text}",
-            phase=Phase.AUTH,
-            code=reply.code,
-            enhanced_code=reply.enhanced_code,
-            hint="Check user and password; some providers want an app password.",
-        )
+        # A challenge is for the mechanism, as it came; all else is for people.
+        return reply
+    return replace(reply, lines=tuple(_without(line, said) for line in reply.lines))
 
 
-def _plain(username: str, password: Secret) -> Auth:
-    try:
-        return Auth("PLAIN", encode_plain(username, password.reveal()))
-    except UnicodeError:
-        # It would quote the password.
-        problem = "the user and the password must be valid Unicode"
-    except ValueError as error:
-        problem = str(error)
-    # Raised outside of the handlers: it carries no frame that holds the password.
-    raise AuthError(problem, phase=Phase.AUTH)
+def _response(command: Command) -> list[Secret]:
+    """What the command carries of the credentials, as it is written."""
+    match command:
+        case Auth(_, octets) | AuthResponse(octets) if octets:
+            return [Secret(b64encode(octets).decode())]
+    return []
 
 
-def _censored(reply: Reply, command: Auth, password: Secret) -> Reply:
-    lines = tuple(_without(line, command, password) for line in reply.lines)
-    return replace(reply, lines=lines)
-
-
-def _without(text: str, command: Auth, password: Secret) -> str:
-    # Some servers repeat the command that they did not like.
-    for secret in (command.encode().split()[-1].decode(), password.reveal()):
-        text = text.replace(secret, "***")
+def _without(text: str, said: Sequence[Secret]) -> str:
+    for secret in said:
+        text = text.replace(secret.reveal(), "***")
     return text

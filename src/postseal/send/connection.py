@@ -120,6 +120,12 @@ class Connection:
         return self._session.extensions
 
     @property
+    def channel_binding(self) -> bytes:
+        """The `tls-server-end-point` of the connection; empty without TLS (RFC 5929 4)."""
+        stream = self._stream
+        return stream.channel_binding() if isinstance(stream, SealedStream) else b""
+
+    @property
     def is_open(self) -> bool:
         """True until either side has closed, as far as is known."""
         return not self._is_closed and self._session.state is not ClientState.CLOSED

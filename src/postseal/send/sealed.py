@@ -42,6 +42,10 @@ class SealedStream(Stream):
         """What the handshake gave."""
         return self._channel.outcome(trust=trust)
 
+    def channel_binding(self) -> bytes:
+        """What ties an authentication to this very server (RFC 5929 4)."""
+        return self._channel.channel_binding()
+
     @property
     def peer_address(self) -> str:
         """The peer's IP address in text."""

@@ -19,6 +19,7 @@ from postseal.errors import (
     StartTLSInjection,
     TLSError,
 )
+from postseal.tls.binding import server_end_point
 from postseal.tls.levels import TLSLevel, TLSOutcome
 from postseal.tls.trust import Trust, client_context
 
@@ -162,6 +163,10 @@ class Channel:
             ),
             peer_certificate=sha256(certificate).hexdigest() if certificate else "",
         )
+
+    def channel_binding(self) -> bytes:
+        """The `tls-server-end-point` of the peer's certificate; empty where there is none."""
+        return server_end_point(self._object.getpeercert(binary_form=True) or b"")
 
     def _advance(self) -> None:
         try:

@@ -79,7 +79,7 @@ def test_mailers(kind: type[Mailer | AsyncMailer], password: str | Secret) -> No
         f"S: 535 5.7.8 wrong: AUTH PLAIN {BASE64}",
         f"S: 535-5.7.8 wrong:\nS: 535 5.7.8 user ada, password {PASSWORD}",
         f"S: 500 5.5.1 unknown command AUTH PLAIN {BASE64}",
-        f"S: 334 {BASE64}",
+        f"S: 334 {BASE64}\nC: *\nS: 501 cancelled {BASE64}",
         f"S: 250 what does AUTH PLAIN {BASE64} mean",
         f"S: 421 4.7.0 too many of AUTH PLAIN {BASE64}",
         f"S: AUTH PLAIN {BASE64}",

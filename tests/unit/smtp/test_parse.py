@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from postseal.address import Address
 from postseal.smtp.commands import (
     Auth,
+    Bdat,
     Command,
     Data,
     Ehlo,
+    Lhlo,
     Mail,
     Noop,
     Quit,
@@ -28,6 +30,11 @@ ADA = Address("ada", "example.com")
     ("line", "command"),
     [
         (b"EHLO client.example", Ehlo("client.example")),
+        (b"LHLO client.example", Lhlo("client.example")),
+        # RFC 3030 2: bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ]
+        (b"BDAT 5", Bdat(5)),
+        (b"bdat 0 last", Bdat(0, is_last=True)),
+        (b"BDAT 86400  LAST ", Bdat(86400, is_last=True)),
         # RFC 5321 2.4: verbs and keywords in any case; spaces at the end are tolerated (4.1.1).
         (b"ehlo client.example  ", Ehlo("client.example")),
         (b"EHLO [IPv6:2001:db8::1]", Ehlo("[IPv6:2001:db8::1]")),
