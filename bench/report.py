@@ -43,8 +43,8 @@ def print_table(rows: Sequence[Row]) -> None:
     """Print the rows: by rich where it is installed, in plain columns otherwise."""
     cells = [
         (
-            *(row.bench, row.case, f"{row.ours:,.0f}", f"{row.peer:,.0f}"),
-            *(row.peer_name, row.unit, f"{row.ratio:.2f} x"),
+            *(row.bench, row.case, _figure(row.ours), _figure(row.peer)),
+            *(row.peer_name, row.unit, f"{row.ratio:.3f} x"),
         )
         for row in rows
     ]
@@ -58,6 +58,10 @@ def print_table(rows: Sequence[Row]) -> None:
     for line in cells:
         table.add_row(*line)
     Console(file=sys.stdout).print(table)
+
+
+def _figure(quantity: float) -> str:
+    return f"{quantity:,.0f}" if quantity >= 100 else f"{quantity:.1f}"
 
 
 def _print_columns(lines: Sequence[Sequence[str]]) -> None:

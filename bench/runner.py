@@ -28,7 +28,7 @@ def run_case(case: Case, *, runs: int, size: int | None = None, progress: Progre
             with contender.server() as server:
                 quantity = _measure(contender, server, size or case.size)
             results.append(quantity)
-            progress(f"{case.name} {run + 1}/{runs} {contender.name}: {quantity:.0f} {case.unit}")
+            progress(f"{case.name} {run + 1}/{runs} {contender.name}: {quantity:.1f} {case.unit}")
     return Row(
         bench=case.bench,
         case=case.title,
