@@ -148,7 +148,10 @@ class _Conversation:
         try:
             if self._rules.opening is Opening.IMPLICIT:
                 await self._seal()
-            self._session.greet()
+            # One turn of the loop, so that what was sent unasked is seen before the greeting.
+            await asyncio.sleep(0)
+            if not self._stream.has_input():
+                self._session.greet()
             await self._talk()
         except MailError as error:
             log.info("session ended", error=str(error))

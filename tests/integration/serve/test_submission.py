@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from pathlib import Path
 
@@ -251,3 +252,15 @@ async def test_credentials_that_cannot_be_checked_are_neither_right_nor_wrong(
             assert await client.ask(auth_plain()) == "454 4.7.0 Temporary authentication failure"
         assert (await client.ask("MAIL FROM:<a@example.com>")).startswith("530 ")
         assert (await client.ask(auth_plain())).startswith("235 ")
+
+
+async def test_who_talks_before_the_greeting_is_not_served(open_listener: OpenListener) -> None:
+    # RFC 5321 4.3.1. All of it arrives while the event loop is not running.
+    listener = await open_listener(Rules())
+    with socket.create_connection(("127.0.0.1", listener.port)) as client:
+        client.sendall(b"EHLO client.test\r\nMAIL FROM:<a@example.com>\r\n")
+        client.setblocking(False)
+        heard = b""
+        while octets := await asyncio.get_running_loop().sock_recv(client, 1000):
+            heard += octets
+    assert heard == b"554 5.5.0 data was sent before the greeting\r\n"

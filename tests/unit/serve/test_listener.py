@@ -35,8 +35,8 @@ class Script:
         self.written += data
 
     def has_input(self) -> bool:
-        # Whatever comes next has arrived before anything is answered.
-        return True
+        # After the greeting, whatever comes next has arrived before anything is answered.
+        return bool(self.written)
 
     def close(self) -> None:
         self.is_closed = True
