@@ -13,7 +13,7 @@ from fuzz.target import FOLDER
 
 __all__ = ["Limits", "Outcome", "run_target"]
 
-_LONGEST_INPUT: Final = 4096
+_LONGEST_INPUT: Final = 2048
 _SECONDS_FOR_ONE_INPUT: Final = 10
 _MEGABYTES: Final = 2048
 # Importing the instrumented code, reading the corpus, and one last input that hangs.

@@ -26,6 +26,9 @@ _SYSTEM_PACKAGES = "scripts/system-packages installs it"
 # Debian keeps servers where the PATH of a plain user does not look.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
+# The commands that tests run would otherwise compile all they import, again at each start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # pytest-timeout judges time: a limit for each example would depend on the load of the machine.
 settings.register_profile("postseal", deadline=None, print_blob=True)
 settings.load_profile("postseal")

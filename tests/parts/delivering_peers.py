@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+import warnings
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -30,29 +32,45 @@ class Peer(Protocol):
 
 
 class PostfixPeer:
-    """Postfix, which writes one file for each recipient, with lines that end in LF."""
+    """Postfix, which writes one file for all recipients of a mailbox, with lines that end in LF."""
 
     def __init__(self, postfix: Postfix) -> None:
         self.port = postfix.port
         self._postfix = postfix
 
     async def copies_of(self, content: bytes, *, recipients: int) -> int:
-        """Count the files that end with the message."""
+        """Find the file that ends with the message, and count in the log who was served by it."""
         written = content.replace(b"\r\n", b"\n")
 
-        def count() -> int:
+        def find() -> str | None:
             box = self._postfix.mailbox
-            files = [one for one in box.iterdir() if one.stat().st_size > len(written)]
-            return sum(one.read_bytes().endswith(written) for one in files)
+            for file in box.iterdir() if box.is_dir() else ():
+                if file.stat().st_size > len(written) and (octets := file.read_bytes()).endswith(
+                    written
+                ):
+                    queue_id = re.search(rb"with \S+ id (\w+)", octets)
+                    return queue_id[1].decode() if queue_id else None
+            return None
 
-        await asyncio.to_thread(
-            wait_until,
-            lambda: self._postfix.mailbox.is_dir() and count() >= recipients,
-            within=30,
-            what=f"{recipients} copies in Postfix's mailbox",
-            state=lambda: self._postfix.log[-3000:],
-        )
-        return count()
+        def served(queue_id: str) -> int:
+            return len(re.findall(rf"{queue_id}: to=<.*status=sent", self._postfix.log))
+
+        def wait() -> int:
+            queue_id = wait_until(
+                find, within=30, what="the message in Postfix's mailbox", state=self._log
+            )
+            wait_until(
+                lambda: served(queue_id) >= recipients,
+                within=30,
+                what=f"{recipients} deliveries of {queue_id}",
+                state=self._log,
+            )
+            return served(queue_id)
+
+        return await asyncio.to_thread(wait)
+
+    def _log(self) -> str:
+        return self._postfix.log[-3000:]
 
 
 class AiosmtpdPeer:
@@ -101,16 +119,20 @@ async def aiosmtpd_with_auth(
         )
         return AuthResult(success=known, auth_data="ada" if known else None, handled=False)
 
-    make: Callable[[], Any] = lambda: SMTP(  # noqa: E731  # aiosmtpd has no types
-        receiver,
-        hostname="aiosmtpd.test",
-        tls_context=None if implicit_tls else context,
-        require_starttls=not implicit_tls,
-        authenticator=authenticate,
-        auth_required=True,
-        # It does not know that TLS from the first octet is TLS.
-        auth_require_tls=not implicit_tls,
-    )
+    def make() -> Any:
+        with warnings.catch_warnings():
+            # It does not know that TLS from the first octet is TLS, and warns of AUTH in clear.
+            warnings.filterwarnings("ignore", category=UserWarning)
+            return SMTP(
+                receiver,
+                hostname="aiosmtpd.test",
+                tls_context=None if implicit_tls else context,
+                require_starttls=not implicit_tls,
+                authenticator=authenticate,
+                auth_required=True,
+                auth_require_tls=not implicit_tls,
+            )
+
     server = await asyncio.get_running_loop().create_server(
         make, LOOPBACK, 0, ssl=context if implicit_tls else None
     )

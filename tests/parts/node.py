@@ -74,7 +74,7 @@ def node_server(
         "report": True,
     }
     process = subprocess.Popen(
-        [_node(), FOLDER / "server.js", json.dumps(options)],
+        [find_node(), FOLDER / "server.js", json.dumps(options)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -89,7 +89,7 @@ def node_server(
 def run_nodemailer(transport: dict[str, object], message: dict[str, object]) -> NodeSent:
     """Send one message; both arguments have nodemailer's own keys."""
     done = subprocess.run(
-        [_node(), FOLDER / "send.js"],
+        [find_node(), FOLDER / "send.js"],
         input=json.dumps({"transport": transport, "message": message}),
         capture_output=True,
         text=True,
@@ -106,7 +106,8 @@ def run_nodemailer(transport: dict[str, object], message: dict[str, object]) -> 
     )
 
 
-def _node() -> Path:
+def find_node() -> Path:
+    """Return the program, with the packages in place; without them skip, or fail where CI=true."""
     node = find_part("node")
     if not (FOLDER / "node_modules" / "smtp-server").is_dir():
         report_lack("npm's smtp-server and nodemailer are not installed (scripts/node-packages)")

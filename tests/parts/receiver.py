@@ -47,6 +47,7 @@ class Receiver:
     connections: int = 0
     goodbyes: int = 0
     _server: asyncio.Server | None = None
+    _sessions: list[Any] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         context = None
@@ -56,13 +57,16 @@ class Receiver:
 
         def accept() -> Any:
             self.connections += 1
-            return SMTP(
-                self,
-                hostname="receiver.test",
-                tls_context=context,
-                enable_SMTPUTF8=True,
-                data_size_limit=self.size_limit or None,
+            self._sessions.append(
+                SMTP(
+                    self,
+                    hostname="receiver.test",
+                    tls_context=context,
+                    enable_SMTPUTF8=True,
+                    data_size_limit=self.size_limit or None,
+                )
             )
+            return self._sessions[-1]
 
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(accept, self.host, self.port)
@@ -72,6 +76,10 @@ class Receiver:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        for session in self._sessions:
+            # It may not have seen yet that its client is gone; the loop may end before it does.
+            if session.transport is not None:
+                session.transport.abort()
 
     # -- what aiosmtpd calls ----------------------------------------------------------------------
 

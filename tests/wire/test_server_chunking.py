@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postseal.errors import LocalProtocolError
 from postseal.smtp import Reply, ServerSession, ServerState
 from postseal.smtp.commands import Bdat
 from postseal.smtp.events import (
@@ -181,6 +182,14 @@ def test_what_else_may_be_said_between_chunks() -> None:
         "252 2.5.0 Send some mail; it will be tried",
         "221 2.0.0 Bye",
     ]
+
+
+def test_the_command_is_written_as_it_is_read() -> None:
+    assert Bdat(5).encode() == b"BDAT 5\r\n"
+    assert Bdat(0, is_last=True).encode() == b"BDAT 0 LAST\r\n"
+    for size in (-1, 10**20):
+        with pytest.raises(LocalProtocolError, match="cannot have"):
+            Bdat(size)
 
 
 # -- refusals -------------------------------------------------------------------------------------

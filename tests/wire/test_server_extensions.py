@@ -11,6 +11,7 @@ import pytest
 from postseal.address import Address
 from postseal.errors import LocalProtocolError
 from postseal.smtp import Reply, ServerSession, ServerState
+from postseal.smtp.commands import Lhlo
 from postseal.smtp.events import (
     MessageReceived,
     MessageRefused,
@@ -167,6 +168,7 @@ ENVELOPE = (b"MAIL FROM:<>", b"RCPT TO:<a@b>", b"RCPT TO:<c@d>")
 
 def test_each_protocol_has_its_greeting() -> None:
     # RFC 2033 4.1
+    assert Lhlo("a.example").encode() == b"LHLO a.example\r\n"
     session = lmtp()
     assert session.protocol == "LMTP"
     assert say(session, b"EHLO a", b"HELO a")[1] == ["500 5.5.1 command not recognized"] * 2

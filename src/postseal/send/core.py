@@ -70,6 +70,7 @@ class Core:
         self.max_connections = max_connections
 
     async def send(self, message: Message | Outgoing) -> Delivery:
+        """Send one message; raise `Rejected` when it reached nobody."""
         outgoing = _outgoing(message)
         deadline = self._deadline()
         connection = await self._pool.take(deadline)
@@ -80,9 +81,11 @@ class Core:
         return require_acceptance(delivery)
 
     def send_many(self, messages: Iterator[M]) -> AsyncGenerator[Sent[M], None]:
+        """Send what `messages` gives over one connection; several of these may share it."""
         return send_one_by_one(self._pool, messages, _outgoing, self._deadline)
 
     async def verify(self) -> Verification:
+        """Open a connection, or take an open one, and tell what it is."""
         connection = await self._pool.take(self._deadline())
         try:
             return Verification(
@@ -95,6 +98,7 @@ class Core:
             self._pool.put_back(connection)
 
     async def close(self) -> None:
+        """Say goodbye on all connections."""
         await self._pool.close()
 
     def _deadline(self) -> float:

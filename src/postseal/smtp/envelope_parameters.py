@@ -71,10 +71,10 @@ def check_mail_parameters(command: Mail, terms: MailTerms) -> Transaction:
         if keyword == "AUTH" and terms.offered is not None:
             # RFC 4954 5: who wrote it first; trusted from nobody, so ignored.
             continue
-        extensions, reader = _MAIL_PARAMETERS.get(keyword, ((), _nothing))
-        if not (terms.offered or frozenset()).intersection(extensions):
+        known = _MAIL_PARAMETERS.get(keyword)
+        if known is None or (terms.offered or frozenset()).isdisjoint(known[0]):
             raise _unknown(keyword)
-        transaction = reader(transaction, value, terms)
+        transaction = known[1](transaction, value, terms)
     path = command.reverse_path
     if path is not None and not str(path).isascii() and not transaction.is_internationalized:
         raise _needs_smtputf8()
@@ -213,10 +213,6 @@ def _mt_priority(transaction: Transaction, value: str, _: MailTerms) -> Transact
     if not _PRIORITY.match(value):
         raise _malformed("MT-PRIORITY takes a number from -9 to 9")
     return replace(transaction, priority=int(value))
-
-
-def _nothing(transaction: Transaction, _value: str, _terms: MailTerms) -> Transaction:
-    return transaction
 
 
 _MAIL_PARAMETERS: Final[dict[str, tuple[tuple[Extension, ...], _Reader]]] = {
