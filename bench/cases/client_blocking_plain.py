@@ -6,6 +6,7 @@ import platform
 import time
 
 from bench.case import Case, Contender, Server
+from bench.cases.clients import outgoing
 from bench.parts.mail import RECIPIENT, SENDER, make_message
 from bench.parts.programs import package_version
 from bench.parts.sink import smtp_sink, smtp_sink_version
@@ -15,17 +16,13 @@ __all__ = ["CASE"]
 
 def measure_ours(server: Server, size: int) -> float:
     """Send `size` messages through a mailer with one connection; return messages per second."""
-    from postseal import Address, Envelope, Mailer
+    from postseal import Mailer
 
-    message = make_message()
     started = time.perf_counter()
     url = f"smtp+insecure://127.0.0.1:{server.port}"
     with Mailer(url, max_connections=1) as mailer:
-        for _ in range(size):
-            envelope = Envelope(Address.parse(SENDER), (Address.parse(RECIPIENT),))
-            delivery = mailer.send_raw(envelope, [message])
-            if delivery.refused:
-                raise RuntimeError(f"refused: {delivery.refused}")
+        for sent in mailer.send_many(outgoing(size)):
+            sent.result()
     return size / (time.perf_counter() - started)
 
 

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bench.case import Server
 from bench.parts.mail import RECIPIENT, SENDER, make_message
 
-__all__ = ["send_by_aiosmtplib", "send_by_async_mailer"]
+if TYPE_CHECKING:
+    from postseal.send import Outgoing
+
+__all__ = ["outgoing", "send_by_aiosmtplib", "send_by_async_mailer"]
 
 _CONNECTIONS = 20
+
+
+def outgoing(size: int) -> Iterator[Outgoing]:
+    """Make `size` messages one after the other, as a program that sends many would."""
+    from postseal import Address, Envelope
+    from postseal.send import Outgoing
+
+    message = make_message()
+    for _ in range(size):
+        envelope = Envelope(Address.parse(SENDER), (Address.parse(RECIPIENT),))
+        yield Outgoing(envelope=envelope, content=[message])
 
 
 def send_by_async_mailer(server: Server, size: int) -> float:
@@ -18,17 +34,7 @@ def send_by_async_mailer(server: Server, size: int) -> float:
 
     Where the server has a CA file, under STARTTLS and verified.
     """
-    from postseal import Address, AsyncMailer, Envelope
-
-    message = make_message()
-    left = iter(range(size))
-
-    async def work(mailer: AsyncMailer) -> None:
-        for _ in left:
-            envelope = Envelope(Address.parse(SENDER), (Address.parse(RECIPIENT),))
-            delivery = await mailer.send_raw(envelope, [message])
-            if delivery.refused:
-                raise RuntimeError(f"refused: {delivery.refused}")
+    from postseal import AsyncMailer
 
     async def run() -> float:
         started = time.perf_counter()
@@ -37,9 +43,9 @@ def send_by_async_mailer(server: Server, size: int) -> float:
         else:
             url = f"smtp+insecure://127.0.0.1:{server.port}"
         mailer = AsyncMailer(url, max_connections=_CONNECTIONS, ca_file=server.ca_file)
-        async with mailer, asyncio.TaskGroup() as group:
-            for _ in range(_CONNECTIONS):
-                group.create_task(work(mailer))
+        async with mailer:
+            async for sent in mailer.send_many(outgoing(size)):
+                sent.result()
         return time.perf_counter() - started
 
     return size / asyncio.run(run())

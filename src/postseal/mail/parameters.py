@@ -18,7 +18,8 @@ Parameters: TypeAlias = Sequence[tuple[str, str]]
 
 # RFC 2045 5.1: what a token is made of.
 _CHARACTER = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]"
-_TOKEN = re.compile(rf"{_CHARACTER}++\Z")
+# The same without what RFC 2231 7 gives a meaning of its own, which some readers see everywhere.
+_BARE = re.compile(r"[A-Za-z0-9!#$&+.^_`{|}~-]++\Z")
 # RFC 6838 4.2: names of types and subtypes.
 _TYPE = re.compile(
     r"\s*+([A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126})"
@@ -28,9 +29,8 @@ _PARAMETER = re.compile(
     rf'[ \t]*+;[ \t]*+({_CHARACTER}++)=(?:({_CHARACTER}++)|"((?:[^"\\]|\\.)*+)")[ \t]*+'
 )
 _ESCAPED = re.compile(r"\\(.)")
-# Readers get escapes wrong, take apostrophes at the ends for quotes, and decode what looks like an
-# encoded word even inside quotes.
-_MISREAD = re.compile(r"[\"\\]|=\?|\A'|'\Z")
+# Readers get escapes wrong, and decode what looks like an encoded word even inside quotes.
+_MISREAD = re.compile(r'["\\]|=\?')
 # RFC 2231 7: attribute-char.
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~")
 _PERCENT = [chr(octet) if octet in _PLAIN else f"%{octet:02X}" for octet in range(256)]
@@ -87,7 +87,7 @@ def parameterized_field(name: str, value: str, parameters: Parameters) -> bytes:
 
 def _written(attribute: str, text: str) -> Iterator[str]:
     if text.isascii() and not _MISREAD.search(text):
-        value = text if _TOKEN.match(text) else f'"{text}"'
+        value = text if _BARE.match(text) else f'"{text}"'
         if len(attribute) + len(value) + len(" =;") <= LINE_LENGTH:
             yield f"{attribute}={value}"
             return

@@ -18,6 +18,7 @@ __all__ = [
     "STATUS_CODE",
     "check_greeting_name",
     "decode_xtext",
+    "encode_xtext",
     "is_base64",
     "parse_mailbox",
 ]
@@ -85,6 +86,13 @@ def decode_xtext(text: str) -> str | None:
         return None
     decoded = _HEXCHAR.sub(lambda found: chr(int(found[1], 16)), text)
     return decoded if decoded.isascii() and decoded.isprintable() else None
+
+
+def encode_xtext(text: str) -> str:
+    """Write printable ASCII as xtext (RFC 3461 4). Raises `LocalProtocolError` for other text."""
+    if not (text.isascii() and text.isprintable()):
+        raise LocalProtocolError(f"{text!a} cannot be written as xtext")
+    return "".join(c if c not in "+= " else f"+{ord(c):02X}" for c in text)
 
 
 def is_base64(data: bytes) -> bool:

@@ -6,14 +6,14 @@ connection shows. LOGIN is left out on purpose: no word of a proxy authenticates
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum, unique
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import ClassVar, Final
 
 from postseal.errors import Phase
 from postseal.smtp.commands import Command
-from postseal.smtp.grammar import decode_xtext
+from postseal.smtp.grammar import decode_xtext, encode_xtext
 
 __all__ = ["XCLIENT_ATTRIBUTES", "ClientAttributes", "Unavailable", "Xclient", "parse_attributes"]
 
@@ -49,6 +49,22 @@ class Xclient(Command):
     verb: ClassVar[str] = "XCLIENT"
     phase: ClassVar[Phase] = Phase.EHLO
     attributes: ClientAttributes
+
+    def encode(self) -> bytes:
+        """Write the attributes that are known, as `parse_attributes` reads them."""
+        values = (getattr(self.attributes, field.name) for field in fields(self.attributes))
+        words = [
+            f"{name}={encode_xtext(_written(value))}"
+            for name, value in zip(XCLIENT_ATTRIBUTES, values, strict=True)
+            if value is not None
+        ]
+        return f"XCLIENT {' '.join(words)}\r\n".encode("ascii")
+
+
+def _written(value: str | int | IPv4Address | IPv6Address | Unavailable) -> str:
+    if isinstance(value, Unavailable):
+        return value.value
+    return f"IPV6:{value}" if isinstance(value, IPv6Address) else str(value)
 
 
 def parse_attributes(argument: str) -> ClientAttributes | None:

@@ -23,7 +23,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), m
         ("", 'attachment; filename=""'),
         ("é.pdf", "attachment; filename*=utf-8''%C3%A9.pdf"),
         ("=?x?=.pdf", "attachment; filename*=utf-8''%3D%3Fx%3F%3D.pdf"),
-        ("50%", "attachment; filename=50%"),
+        ("50%", 'attachment; filename="50%"'),
     ],
 )
 def test_writes_a_parameter(filename: str, line: str) -> None:
