@@ -32,7 +32,7 @@ from postseal.serve.worker import Worker
 from postseal.smtp.rules import Offer, ServerRules
 from postseal.tls import Opening, server_context
 
-__all__ = ["Address", "Platform", "serving"]
+__all__ = ["ListenAddress", "Platform", "serving"]
 
 _RENEWAL_SECONDS: Final = 6 * 3600.0
 
@@ -40,7 +40,7 @@ _log = structlog.get_logger("postseal.serve")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ListenAddress:
     """Where one of the platform's ports is."""
 
     address: str
@@ -51,7 +51,7 @@ class Address:
 class Platform:
     """A platform that is up: where it listens, and the authority its clients must trust."""
 
-    listeners: Mapping[str, Address]
+    listeners: Mapping[str, ListenAddress]
     authority: Path | None
     mode: DeliveryMode
 
@@ -108,18 +108,18 @@ async def serving(
         if settings.delivery.mode is DeliveryMode.LIVE:
             worker = _worker(settings, store, resolver or SystemResolver())
             stack.push_async_callback(_cancel, parts.create_task(worker.run()))
-        addresses: dict[str, Address] = {}
+        addresses: dict[str, ListenAddress] = {}
         intake = Intake(settings, store)
         for rules, where in _listeners(settings, certificates):
             listener = Listener(rules, intake, settings.data_directory)
             await _open(listener, where)
             stack.push_async_callback(listener.close)
-            addresses[rules.name] = Address(listener.address, listener.port)
+            addresses[rules.name] = ListenAddress(listener.address, listener.port)
         if settings.web.enabled:
             web = await _open_web(settings, store)
             parts.create_task(web.wait_closed())
             stack.push_async_callback(web.close)
-            addresses["web"] = Address(web.host, web.port)
+            addresses["web"] = ListenAddress(web.host, web.port)
         platform = Platform(addresses, prepared.identity.authority, settings.delivery.mode)
         stack.callback(directory.runtime.unlink, missing_ok=True)
         _write_runtime(directory, platform)

@@ -14,7 +14,6 @@ import hmac
 import math
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Annotated, Final
 
 import structlog
@@ -25,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from postseal.secrets import Secret
+from postseal.send.endpoint import is_loopback
 from postseal.serve.credentials import new_token, token_hash, verify_password
 from postseal.serve.storage import Account
 from postseal.serve.web.services import services_of
@@ -117,7 +117,7 @@ def may_carry_password(request: Request) -> bool:
     return (
         request.url.scheme == "https"
         or services.dangerous_plain_http_beyond_loopback
-        or _is_loopback(_client(request))
+        or is_loopback(_client(request))
     )
 
 
@@ -208,13 +208,6 @@ def _basic_credentials(authorization: str) -> tuple[str, Secret] | None:
 
 def _client(request: Request) -> str:
     return request.client.host if request.client else ""
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def _shown(name: str) -> str:
