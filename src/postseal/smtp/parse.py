@@ -29,11 +29,10 @@ from postseal.smtp.xclient import Xclient, parse_attributes
 
 __all__ = ["Helo", "Refusal", "Vrfy", "parse_command", "parse_response"]
 
-
 # RFC 5321 4.5.3.1.5: a reply line may have 512 octets, and a text may quote what the client wrote.
 _MAX_REPLY_TEXT: Final = 400
 
-
+_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 _CHUNK: Final = re.compile(r"([0-9]{1,20})(?: +(LAST))?\Z", re.IGNORECASE | re.ASCII)
 
 
@@ -65,7 +64,7 @@ def parse_command(line: bytes) -> Command:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise Refusal(500, "5.5.2", "the line is not UTF-8") from None
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
+    if _CONTROL.search(line):
         raise Refusal(500, "5.5.2", "control characters are not part of a command")
     verb, _, argument = text.partition(" ")
     # Beyond ASCII there are letters whose upper case is ASCII: "\u017f" is no "S" here.
