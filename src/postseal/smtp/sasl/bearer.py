@@ -35,7 +35,7 @@ class _BearerClient(ClientMechanism):
 
     @abstractmethod
     def initial_response(self) -> bytes:
-        raise NotImplementedError
+        """Give the token with the name of its user."""
 
     def respond(self, challenge: bytes) -> bytes:
         if self._is_refused:
