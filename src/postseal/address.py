@@ -26,7 +26,12 @@ _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _DOT_STRING_ASCII = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*\Z")
 # RFC 5321 4.1.2: Quoted-string = DQUOTE *QcontentSMTP DQUOTE.
 _QUOTED_STRING = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*)"\Z')
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_LABEL_SYNTAX = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_LABEL = re.compile(rf"{_LABEL_SYNTAX}\Z")
+# What nearly all addresses are: nothing quoted, nothing but ASCII, a domain by name.
+_PLAIN = re.compile(
+    rf"({_ATEXT}+(?:\.{_ATEXT}+)*)@({_LABEL_SYNTAX}(?:\.{_LABEL_SYNTAX})*)\Z"
+)
 # IDNA 2003 (the standard library's) and IDNA 2008 read these four differently: the mail could
 # go to another domain than the one meant (RFC 5894 7.2).
 _DEVIATIONS = frozenset("ßς\u200c\u200d")
@@ -57,6 +62,9 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `local@domain`, with the local part quoted where it has to be."""
+        plain = _PLAIN.match(text)
+        if plain and plain.end(1) <= _MAX_LOCAL_PART and len(plain[2]) <= _MAX_DOMAIN:
+            return cls._of_checked(*plain.groups())
         at = text.rfind("@")
         if at < 0:
             raise InvalidAddress(
@@ -75,10 +83,23 @@ class Address:
         except InvalidAddress as error:
             raise InvalidAddress(f"{_shown(text)}: {error.text}", hint=error.hint) from None
 
+    @classmethod
+    def _of_checked(cls, local: str, domain: str) -> Self:
+        # Each check of `__post_init__` is in the expression that found the two.
+        address = object.__new__(cls)
+        object.__setattr__(address, "local", local)
+        object.__setattr__(address, "domain", domain)
+        return address
+
     @property
     def is_internationalized(self) -> bool:
         """True when the local part can only travel by SMTPUTF8 (RFC 6531)."""
         return not self.local.isascii()
+
+    @property
+    def is_ascii(self) -> bool:
+        """True when it is written without other letters than those of ASCII."""
+        return self.local.isascii() and self.domain.isascii()
 
     def to_ascii(self) -> str:
         """Write the address with its domain in A-labels (RFC 5890); the local part as it is."""

@@ -6,6 +6,7 @@
     ├── InvalidInput            the caller gave something that cannot be mail (also a ValueError)
     │   ├── InvalidAddress
     │   ├── InvalidHeader
+    │   ├── InvalidReport
     │   ├── InvalidURL
     │   └── InvalidSetting
     ├── MissingExtra            a feature needs packages that are not installed
@@ -18,6 +19,8 @@
     │   ├── StartTLSStripped
     │   ├── StartTLSInjection
     │   └── PolicyNotMet
+    │       └── RequireTLSNotMet    for good: the message goes back to its sender
+    ├── PolicyUnavailable       a domain's MTA-STS policy cannot be had; `result_type` as above
     ├── AuthError               the server did not take the credentials
     ├── ProtocolError           somebody broke SMTP:
     │   ├── RemoteProtocolError     the peer
@@ -44,6 +47,7 @@ __all__ = [
     "InvalidAddress",
     "InvalidHeader",
     "InvalidInput",
+    "InvalidReport",
     "InvalidSetting",
     "InvalidURL",
     "LocalProtocolError",
@@ -52,9 +56,11 @@ __all__ = [
     "PermanentlyRejected",
     "Phase",
     "PolicyNotMet",
+    "PolicyUnavailable",
     "ProtocolError",
     "Rejected",
     "RemoteProtocolError",
+    "RequireTLSNotMet",
     "StartTLSInjection",
     "StartTLSStripped",
     "TLSError",
@@ -93,6 +99,12 @@ class TLSResultType(StrEnum):
     CERTIFICATE_EXPIRED = "certificate-expired"
     CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted"
     VALIDATION_FAILURE = "validation-failure"
+    TLSA_INVALID = "tlsa-invalid"
+    DNSSEC_INVALID = "dnssec-invalid"
+    DANE_REQUIRED = "dane-required"
+    STS_POLICY_FETCH_ERROR = "sts-policy-fetch-error"
+    STS_POLICY_INVALID = "sts-policy-invalid"
+    STS_WEBPKI_INVALID = "sts-webpki-invalid"
 
 
 @unique
@@ -102,13 +114,20 @@ class CertificateReason(StrEnum):
     EXPIRED = "expired"
     NOT_YET_VALID = "not yet valid"
     WRONG_NAME = "wrong name"
+    WRONG_PIN = "wrong pin"
     UNKNOWN_ISSUER = "unknown issuer"
     SELF_SIGNED = "self-signed"
     REVOKED = "revoked"
+    REVOCATION_UNKNOWN = "revocation unknown"
     WRONG_PURPOSE = "wrong purpose"
+    NOT_AN_AUTHORITY = "issued by no authority"
+    NAME_NOT_PERMITTED = "name not permitted to its issuer"
+    CHAIN_TOO_LONG = "chain too long"
     WEAK_KEY = "weak key"
     WEAK_SIGNATURE = "weak signature"
+    BAD_SIGNATURE = "bad signature"
     MALFORMED = "malformed"
+    NO_TLSA_MATCH = "no TLSA record matches"
     OTHER = "other"
 
     @property
@@ -122,6 +141,7 @@ _RESULT_TYPES = {
     CertificateReason.NOT_YET_VALID: TLSResultType.CERTIFICATE_EXPIRED,
     CertificateReason.WRONG_NAME: TLSResultType.CERTIFICATE_HOST_MISMATCH,
     CertificateReason.MALFORMED: TLSResultType.VALIDATION_FAILURE,
+    CertificateReason.NO_TLSA_MATCH: TLSResultType.TLSA_INVALID,
     CertificateReason.OTHER: TLSResultType.VALIDATION_FAILURE,
 }
 
@@ -202,6 +222,10 @@ class InvalidHeader(InvalidInput):
     """A header name or value cannot be written without changing its meaning (RFC 5322 2.2)."""
 
 
+class InvalidReport(InvalidInput):
+    """What arrived is no TLS report, or no record that asks for reports (RFC 8460)."""
+
+
 class InvalidURL(InvalidInput):
     """A transport URL has an unknown scheme, a missing host or an option nobody knows."""
 
@@ -247,15 +271,27 @@ class HandshakeFailed(TLSError):
 
 
 class CertificateRejected(TLSError):
-    """The peer's certificate does not prove that it is the host that was asked for."""
+    """The peer's certificate does not prove that it is the host that was asked for.
 
-    _fields = (*MailError._fields, "reason")
+    `names` are those that the certificate holds; `chain` is what the peer sent, its own certificate
+    first, each in DER. Both are empty where the TLS library does not tell.
+    """
+
+    _fields = (*MailError._fields, "reason", "names", "chain")
 
     def __init__(
-        self, text: str = "", *, reason: CertificateReason = CertificateReason.OTHER, **where: Any
+        self,
+        text: str = "",
+        *,
+        reason: CertificateReason = CertificateReason.OTHER,
+        names: tuple[str, ...] = (),
+        chain: tuple[bytes, ...] = (),
+        **where: Any,
     ) -> None:
         super().__init__(text, **where)
         self.reason = reason
+        self.names = names
+        self.chain = chain
         self.result_type = reason.result_type
 
 
@@ -270,7 +306,42 @@ class StartTLSInjection(TLSError):
 
 
 class PolicyNotMet(TLSError):
-    """The connection's TLS level is below what the policy asks for."""
+    """The connection's TLS level is below what the policy asks for, or will surely be."""
+
+    _fields = (*MailError._fields, "result_type")
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        result_type: TLSResultType = TLSResultType.VALIDATION_FAILURE,
+        **where: Any,
+    ) -> None:
+        super().__init__(text, **where)
+        self.result_type = result_type
+
+
+class RequireTLSNotMet(PolicyNotMet):
+    """No server of the destination can be sent a message with REQUIRETLS (RFC 8689 4.2.1)."""
+
+    _may_pass = False
+
+
+class PolicyUnavailable(MailError):
+    """A domain announces an MTA-STS policy that cannot be fetched or read (RFC 8461 3)."""
+
+    _may_pass = True
+    _fields = (*MailError._fields, "result_type")
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        result_type: TLSResultType = TLSResultType.STS_POLICY_FETCH_ERROR,
+        **where: Any,
+    ) -> None:
+        super().__init__(text, **where)
+        self.result_type = result_type
 
 
 class AuthError(MailError):

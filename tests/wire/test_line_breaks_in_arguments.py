@@ -1,8 +1,12 @@
 r"""CRLF in addresses, parameters and the EHLO name: commands smuggled in by a value.
 
-nodemailer GHSA-c7w3-x93f-qmm8, aiosmtplib GHSA-v3q9-hj7j-63hq, Ruby CVE-2015-9096, and
-CVE-2025-7962 (Jakarta Mail): code points whose low octet is CR or LF, cut to that octet on the way
-out. Promise 6: there is no value that holds a line break, so no command does either.
+- Ruby net/smtp CVE-2015-9096: CR LF in an address began the next command.
+- aiosmtplib GHSA-v3q9-hj7j-63hq: so did control characters in any argument.
+- nodemailer GHSA-c7w3-x93f-qmm8: so did the size given with the envelope.
+- CVE-2025-7962: Jakarta Mail refused CR and LF, but cut each code point to its low octet on the way
+  out; that of U+010D is CR, that of U+010A is LF.
+
+Promise 6: there is no value that holds a line break, so no command does either.
 """
 
 from __future__ import annotations
@@ -13,8 +17,9 @@ import pytest
 
 from postseal.address import Address
 from postseal.errors import InvalidInput, LocalProtocolError
-from postseal.smtp.commands import Auth, AuthResponse, Command, Ehlo, Mail, Rcpt
+from postseal.smtp.commands import Auth, AuthResponse, Command, Ehlo, Helo, Lhlo, Mail, Rcpt
 from postseal.smtp.parse import Refusal, parse_command
+from postseal.smtp.xclient import ClientAttributes, Xclient
 
 ADA = Address("ada", "example.com")
 HIDDEN = "RCPT TO:<victim@example.com>"
@@ -24,6 +29,8 @@ BREAKS = ["\r\n", "\r", "\n", "\x00", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", 
 
 PLACES: dict[str, Callable[[str], Command]] = {
     "EHLO name": lambda text: Ehlo(f"client.example{text}"),
+    "HELO name": lambda text: Helo(f"client.example{text}"),
+    "LHLO name": lambda text: Lhlo(f"client.example{text}"),
     "EHLO literal": lambda text: Ehlo(f"[192.0.2.1{text}]"),
     "mechanism": lambda text: Auth(f"PLAIN{text}"),
     "local part": lambda text: Mail(Address(f"ada{text}", "example.com")),
@@ -34,6 +41,8 @@ PLACES: dict[str, Callable[[str], Command]] = {
     "parameter of MAIL": lambda text: Mail(ADA, (f"SIZE=1{text}",)),
     "keyword": lambda text: Mail(ADA, (f"SIZE{text}=1",)),
     "parameter of RCPT": lambda text: Rcpt(ADA, (f"ORCPT=rfc822;ada{text}",)),
+    "XCLIENT name": lambda text: Xclient(ClientAttributes(name=f"client.example{text}")),
+    "XCLIENT HELO": lambda text: Xclient(ClientAttributes(greeting_name=f"client.example{text}")),
 }
 
 
@@ -42,7 +51,7 @@ PLACES: dict[str, Callable[[str], Command]] = {
 def test_no_value_holds_a_line_break(place: str, line_break: str) -> None:
     for text in (line_break, f"{line_break}{HIDDEN}", f">{line_break}{HIDDEN}"):
         with pytest.raises((InvalidInput, LocalProtocolError)):
-            PLACES[place](text)
+            PLACES[place](text).encode()
 
 
 def test_a_response_is_encoded_so_it_may_hold_any_octets() -> None:
@@ -87,6 +96,8 @@ def test_a_parameter_is_ascii(text: str) -> None:
         "RCPT TO:<ada@example.com> X=\x0b",
         'RCPT TO:<"ada\u2028"@example.com>',
         'RCPT TO:<"ada\x85"@example.com>',
+        "NOOP \x07",
+        "VRFY ada\x00",
     ],
     ids=ascii,
 )

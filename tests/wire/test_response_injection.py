@@ -1,8 +1,14 @@
 r"""Response injection behind 220: replies in clear that a client hears inside TLS.
 
-aiosmtplib GHSA-vxj7-4xrp-5vr4, MailKit CVE-2026-41319, Exim CVE-2021-38371, net-imap
-CVE-2026-42246. Whoever is on the path appends octets to the server's `220`; a client that keeps
-them in its buffer takes them for the sealed server's answers (promise 3).
+Whoever is on the path appends octets to the server's `220`; a client that keeps them in its buffer
+takes them for the sealed server's answers (promise 3).
+
+- aiosmtplib GHSA-vxj7-4xrp-5vr4: what was read behind the `220` stayed in the buffer.
+- MailKit CVE-2026-41319: the same, and the forged answer to EHLO chose the SASL mechanism.
+- Exim CVE-2021-38371: the same in a mail server as it sends.
+- net-imap CVE-2026-42246: the answer was there before the question.
+
+The same over sockets and TLS: tests/integration/send/test_nothing_leaves_in_clear.py.
 """
 
 from __future__ import annotations
@@ -123,7 +129,7 @@ def test_what_was_heard_in_clear_is_forgotten() -> None:
     assert session.extensions.parameters == {}
     session.tls_established(peer_authenticated=True)
     assert session.state is ClientState.GREETED
-    with pytest.raises(LocalProtocolError, match="allowed: EHLO, QUIT"):
+    with pytest.raises(LocalProtocolError, match="allowed: EHLO, HELO, QUIT"):
         session.send(Auth("PLAIN", b"x"))
     run_client(session, "C: EHLO client.example\nS: 250-mx.example\nS: 250 8BITMIME")
     assert set(session.extensions.parameters) == {"8BITMIME"}

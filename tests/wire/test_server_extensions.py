@@ -117,12 +117,21 @@ def test_a_flood_of_refused_recipients() -> None:
     assert isinstance(events[-1], SessionEnded)
 
 
-def test_refusals_are_counted_by_transaction() -> None:
-    session = ready(replace(OPEN, max_refused_recipients=2))
-    for _ in range(3):
+def test_who_tries_out_addresses_is_not_saved_by_RSET() -> None:
+    session = ready(replace(OPEN, max_refused_recipients=3))
+    for _ in range(2):
         say(session, b"MAIL FROM:<>")
         say(session, b"RCPT TO:<a@b>", b"RCPT TO:<a@b>", answer=NO)
         say(session, b"RSET")
+    assert session.state is ServerState.CLOSED
+
+
+def test_refusals_are_counted_from_message_to_message() -> None:
+    session = ready(replace(OPEN, max_refused_recipients=3))
+    for _ in range(3):
+        say(session, b"MAIL FROM:<>")
+        say(session, b"RCPT TO:<a@b>", b"RCPT TO:<a@b>", answer=NO)
+        say(session, b"RCPT TO:<c@d>", b"DATA", b".")
     assert session.state is ServerState.READY
 
 

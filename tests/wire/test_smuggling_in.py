@@ -1,7 +1,11 @@
 r"""SMTP smuggling, inbound: a message that our server ends where the sender's server did not.
 
-CVE-2023-51764 (Postfix), CVE-2024-27305 (aiosmtpd), VU#302671. Only CRLF.CRLF is an end of data;
-a message that holds a bare CR or LF is refused whole, so that none is passed on either.
+- CVE-2023-51764: Postfix ended a message at LF.CRLF; what stood behind it was taken for commands of
+  the server that had passed it on, and so for mail that this one vouched for (VU#302671).
+- CVE-2024-27305: aiosmtpd ended one at LF.LF and the like.
+
+Only CRLF.CRLF is an end of data; a message that holds a bare CR or LF is refused whole, so that
+none is passed on either.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import pytest
 
 from postseal.smtp import ServerState
-from postseal.smtp.events import MailReceived, MessageReceived, MessageRefused
+from postseal.smtp.events import MailReceived, MessageReceived, MessageRefused, SessionEnded
 from tests.parts.false_ends import FALSE_ENDS
 from tests.parts.server_sessions import OPEN, greeted
 from tests.parts.splits import byte_by_byte
@@ -21,12 +25,27 @@ HIDDEN = (
 )
 
 
-def in_a_body() -> ServerRun:
+HELO = """
+    C: HELO client.example
+    S: 250 mx.example
+"""
+EHLO = """
+    C: EHLO client.example
+    S: 250-mx.example
+    S: 250-PIPELINING
+    S: 250-SIZE 26214400
+    S: 250-8BITMIME
+    S: 250-SMTPUTF8
+    S: 250-ENHANCEDSTATUSCODES
+    S: 250 CHUNKING
+"""
+
+
+def in_a_body(greeting: str = EHLO) -> ServerRun:
     return run_server(
         greeted(OPEN),
-        """
-        C: HELO client.example
-        S: 250 mx.example
+        greeting
+        + """
         C: MAIL FROM:<mallory@example.com>
         S: 250 2.1.0 OK
         C: RCPT TO:<user@victim.example>
@@ -72,6 +91,20 @@ def test_a_hidden_message_behind_a_true_end_is_one_by_right() -> None:
         """,
     )
     assert run.kinds()[-2:] == [MessageReceived, MailReceived]
+
+
+def test_a_message_behind_a_true_end_is_not_taken_from_who_may_not_pipeline() -> None:
+    # CVE-2023-51764, the other half: who said HELO waits for the reply to its message (RFC 2920),
+    # so what is there before the reply was not said by a client but hidden in its message.
+    run = run_server(
+        in_a_body(HELO).session,
+        r"""
+        C> Hello\r\n.\r\nMAIL FROM:<mallory@example.com>\r\n
+        S: 250 2.0.0 queued
+        S: 503 5.5.0 commands were pipelined, which is not on offer
+        """,
+    )
+    assert run.kinds()[-2:] == [MessageReceived, SessionEnded]
 
 
 @pytest.mark.parametrize("line", [r".\x20", r".\t", r"\x20.", r". .", r".x", r".\x00"])

@@ -1,7 +1,9 @@
 r"""SMTP smuggling, outbound: a message of ours that another server ends too early.
 
-VU#302671; lettre RUSTSEC-2021-0069. Whatever a caller gives as content, on the wire there is one
-end of data, and no CR or LF that some server could take for another.
+The other half of CVE-2023-51764 and CVE-2024-27305 (VU#302671) is a server that passes on what only
+the next one takes for an end. lettre RUSTSEC-2021-0069 is the plain case: a dot at the start of a
+line that was not doubled. Whatever a caller gives as content, on the wire there is one end of data,
+and no CR or LF that some server could take for another.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ __all__ = [
     "Data",
     "Ehlo",
     "EndOfData",
+    "Helo",
     "Lhlo",
     "Mail",
     "Noop",
@@ -57,7 +58,14 @@ class Ehlo(Command):
         object.__setattr__(self, "name", check_greeting_name(self.name))
 
     def encode(self) -> bytes:
-        return f"EHLO {self.name}\r\n".encode("ascii")
+        return f"{self.verb} {self.name}\r\n".encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Helo(Ehlo):
+    """HELO: the greeting of a client that wants no extensions (RFC 5321 4.1.1.1)."""
+
+    verb: ClassVar[str] = "HELO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +73,6 @@ class Lhlo(Ehlo):
     """LHLO: the EHLO of local delivery (RFC 2033 4.1)."""
 
     verb: ClassVar[str] = "LHLO"
-
-    def encode(self) -> bytes:
-        return f"LHLO {self.name}\r\n".encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

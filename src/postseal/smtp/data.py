@@ -69,7 +69,9 @@ class DataReader:
     def read(self, data: bytes) -> tuple[bytes, bytes]:
         """Decode a piece; return the decoded octets and those behind the end of data."""
         buffer = self._carry + data
-        end = buffer.find(b"\r\n.\r\n")
+        # Lines that begin with a dot are rare: most pieces hold one at their end, or none.
+        dot = buffer.find(b"\r\n.")
+        end = buffer.find(b"\r\n.\r\n", dot) if dot >= 0 else -1
         if end >= 0:
             self.finished = True
             content, rest = buffer[: end + 2], buffer[end + 5 :]
@@ -79,7 +81,7 @@ class DataReader:
             self._carry = buffer[len(buffer) - kept :]
         if not content:
             return b"", rest
-        decoded = content.replace(b"\r\n.", b"\r\n")
+        decoded = content if dot == end else content.replace(b"\r\n.", b"\r\n")
         if self._skip:
             decoded = decoded[self._skip :]
             self._skip = 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from postseal.errors import InvalidInput
 from postseal.smtp.clock import Clock
 from postseal.smtp.commands import Mail, Rcpt
 from postseal.smtp.envelope_values import (
@@ -19,9 +21,11 @@ from postseal.smtp.envelope_values import (
     Notify,
     OriginalRecipient,
     ReturnContent,
+    check_envelope_id,
+    check_notify,
 )
 from postseal.smtp.events import Transaction
-from postseal.smtp.grammar import KEYWORD, decode_xtext
+from postseal.smtp.grammar import decode_xtext
 from postseal.smtp.parse import Refusal
 from postseal.smtp.rules import Extension
 
@@ -30,17 +34,13 @@ __all__ = ["MailTerms", "check_mail_parameters", "check_rcpt_parameters"]
 # RFC 2852 4: by-value = by-time ";" by-mode [by-trace]
 _BY: Final = re.compile(r"([+-]?[0-9]{1,9});([NR])(T?)\Z", re.IGNORECASE | re.ASCII)
 
-# RFC 4865 4: an Internet date and time in UTC (RFC 3339 5.6).
+# RFC 4865 3: an Internet date and time in UTC (RFC 3339 5.6).
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z\Z"
 )
 
-# RFC 6710 4: priority-value = (["-"] NZDIGIT) / "0"
+# RFC 6710 7: priority-value = (["-"] NZDIGIT) / "0"
 _PRIORITY: Final = re.compile(r"(?:-?[1-9]|0)\Z")
-
-# RFC 3461 4.4 and 4.2: the longest ENVID and ORCPT.
-_MAX_ENVELOPE_ID: Final = 100
-_MAX_ORIGINAL_RECIPIENT: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def check_mail_parameters(command: Mail, terms: MailTerms) -> Transaction:
             raise _unknown(keyword)
         transaction = known[1](transaction, value, terms)
     path = command.reverse_path
-    if path is not None and not str(path).isascii() and not transaction.is_internationalized:
+    if path is not None and not path.is_ascii and not transaction.is_internationalized:
         raise _needs_smtputf8()
     return transaction
 
@@ -88,6 +88,10 @@ def check_rcpt_parameters(
 
     Raises `Refusal` as `check_mail_parameters` does.
     """
+    if not command.forward_path.is_ascii and not transaction.is_internationalized:
+        raise _needs_smtputf8()
+    if not command.parameters:
+        return None
     request = NotificationRequest(command.forward_path)
     for keyword, value in _read(command.parameters):
         if Extension.DSN not in (offered or ()):
@@ -99,9 +103,7 @@ def check_rcpt_parameters(
                 request = replace(request, original_recipient=_original_recipient(value))
             case _:
                 raise _unknown(keyword)
-    if not str(command.forward_path).isascii() and not transaction.is_internationalized:
-        raise _needs_smtputf8()
-    return request if command.parameters else None
+    return request
 
 
 def _read(parameters: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -117,7 +119,7 @@ def _read(parameters: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _size(transaction: Transaction, value: str, terms: MailTerms) -> Transaction:
-    # RFC 1870 4: size-value = 1*20DIGIT
+    # RFC 1870 3: size-value = 1*20DIGIT
     if not (value.isascii() and value.isdigit() and len(value) <= 20):
         raise _malformed("SIZE takes a number")
     if int(value) > terms.max_size:
@@ -158,8 +160,10 @@ def _ret(transaction: Transaction, value: str, _: MailTerms) -> Transaction:
 def _envid(transaction: Transaction, value: str, _: MailTerms) -> Transaction:
     # RFC 3461 4.4
     decoded = decode_xtext(value)
-    if not decoded or len(value) > _MAX_ENVELOPE_ID:
-        raise _malformed(f"ENVID takes xtext of at most {_MAX_ENVELOPE_ID} characters")
+    if decoded is None:
+        raise _malformed("ENVID takes xtext")
+    with _values_checked():
+        check_envelope_id(decoded)
     return replace(transaction, envelope_id=decoded)
 
 
@@ -174,15 +178,13 @@ def _by(transaction: Transaction, value: str, _: MailTerms) -> Transaction:
     found = _BY.match(value)
     if found is None:
         raise _malformed("BY takes seconds, a semicolon, and N or R with or without T")
-    deliver_by = DeliverBy(int(found[1]), DeliverByMode(found[2].upper()), bool(found[3]))
-    # RFC 2852 4: a message to be returned must have time left.
-    if deliver_by.mode is DeliverByMode.RETURN and deliver_by.seconds <= 0:
-        raise _malformed("BY with R takes a time above zero")
+    with _values_checked():
+        deliver_by = DeliverBy(int(found[1]), DeliverByMode(found[2].upper()), bool(found[3]))
     return replace(transaction, deliver_by=deliver_by)
 
 
 def _holdfor(transaction: Transaction, value: str, terms: MailTerms) -> Transaction:
-    # RFC 4865 4: future-release-interval = 1*9DIGIT, from 1
+    # RFC 4865 3: future-release-interval = 1*9DIGIT, from 1
     if not (value.isascii() and value.isdigit() and len(value) <= 9 and int(value)):
         raise _malformed("HOLDFOR takes a number of seconds")
     if int(value) > terms.max_hold:
@@ -203,7 +205,7 @@ def _holduntil(transaction: Transaction, value: str, terms: MailTerms) -> Transa
 
 
 def _held(transaction: Transaction, hold: HoldFor | HoldUntil) -> Transaction:
-    # RFC 4865 4: one of the two, once.
+    # RFC 4865 3: one of the two, once.
     if transaction.hold is not None:
         raise _malformed("HOLDFOR and HOLDUNTIL exclude each other")
     return replace(transaction, hold=hold)
@@ -230,23 +232,33 @@ _MAIL_PARAMETERS: Final[dict[str, tuple[tuple[Extension, ...], _Reader]]] = {
 
 
 def _notify(value: str) -> frozenset[Notify]:
-    # RFC 3461 4.1: NEVER stands alone.
+    # RFC 3461 4.1
     try:
-        found = [Notify(word) for word in value.upper().split(",")]
+        notify = frozenset(Notify(word) for word in value.upper().split(","))
     except ValueError:
-        found = []
-    if not found or (Notify.NEVER in found and len(found) > 1):
-        raise _malformed("NOTIFY takes NEVER, or a list of SUCCESS, FAILURE and DELAY")
-    return frozenset(found)
+        notify = frozenset()
+    with _values_checked():
+        check_notify(notify)
+    return notify
 
 
 def _original_recipient(value: str) -> OriginalRecipient:
     # RFC 3461 4.2: original-recipient-address = addr-type ";" xtext
     address_type, _, text = value.partition(";")
     decoded = decode_xtext(text)
-    if not KEYWORD.match(address_type) or not decoded or len(value) > _MAX_ORIGINAL_RECIPIENT:
+    if decoded is None:
         raise _malformed("ORCPT takes an address type, a semicolon, and an address in xtext")
-    return OriginalRecipient(address_type.lower(), decoded)
+    with _values_checked():
+        return OriginalRecipient(address_type.lower(), decoded)
+
+
+@contextmanager
+def _values_checked() -> Iterator[None]:
+    """Turn what a value says of itself into a refusal."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise _malformed(error.text) from None
 
 
 def _malformed(text: str) -> Refusal:

@@ -1,12 +1,19 @@
-"""What a client asks for with an envelope, beyond who writes to whom: the values of parameters."""
+"""What a client asks for with an envelope, beyond who writes to whom: the values of parameters.
+
+One set for both roles: a server reads them from MAIL and RCPT, a client writes them there. A value
+that exists can be written; `InvalidInput` says what none can be.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum, unique
+from typing import Final
 
 from postseal.address import Address
+from postseal.errors import InvalidInput
+from postseal.smtp.grammar import KEYWORD, encode_xtext
 
 __all__ = [
     "DeliverBy",
@@ -17,7 +24,16 @@ __all__ = [
     "Notify",
     "OriginalRecipient",
     "ReturnContent",
+    "check_envelope_id",
+    "check_notify",
 ]
+
+# RFC 3461 4.4 and 4.2: the longest ENVID and ORCPT, as they are written.
+_MAX_ENVELOPE_ID: Final = 100
+_MAX_ORIGINAL_RECIPIENT: Final = 500
+
+# RFC 2852 4 and RFC 4865 3: nine digits.
+_MAX_SECONDS: Final = 999_999_999
 
 
 @unique
@@ -45,6 +61,18 @@ class OriginalRecipient:
     address_type: str
     address: str
 
+    def __post_init__(self) -> None:
+        written = len(self.address_type) + 1 + _xtext_length(self.address)
+        if (
+            not KEYWORD.match(self.address_type)
+            or not self.address
+            or written > _MAX_ORIGINAL_RECIPIENT
+        ):
+            raise InvalidInput(
+                "ORCPT takes an address type such as rfc822 and an address in printable ASCII, "
+                f"{_MAX_ORIGINAL_RECIPIENT} characters at most"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class NotificationRequest:
@@ -53,6 +81,9 @@ class NotificationRequest:
     recipient: Address
     notify: frozenset[Notify] | None = None
     original_recipient: OriginalRecipient | None = None
+
+    def __post_init__(self) -> None:
+        check_notify(self.notify)
 
 
 @unique
@@ -71,16 +102,59 @@ class DeliverBy:
     mode: DeliverByMode
     is_traced: bool = False
 
+    def __post_init__(self) -> None:
+        if abs(self.seconds) > _MAX_SECONDS:
+            raise InvalidInput("BY takes at most nine digits of seconds")
+        # RFC 2852 4: a message to be returned must have time left.
+        if self.mode is DeliverByMode.RETURN and self.seconds <= 0:
+            raise InvalidInput("BY with R takes a time above zero")
+
 
 @dataclass(frozen=True, slots=True)
 class HoldFor:
-    """Release the message after that many seconds (RFC 4865 4)."""
+    """Release the message after that many seconds (RFC 4865 3)."""
 
     seconds: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds <= _MAX_SECONDS:
+            raise InvalidInput("HOLDFOR takes 1 to 999999999 seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class HoldUntil:
-    """Release the message at that moment, in UTC (RFC 4865 4)."""
+    """Release the message at that moment (RFC 4865 3), which says its offset from UTC."""
 
     moment: datetime
+
+    def __post_init__(self) -> None:
+        if self.moment.utcoffset() is None:
+            raise InvalidInput(
+                f"the moment {self.moment.isoformat()} has no offset from UTC",
+                hint="Take datetime.now(UTC) as the beginning.",
+            )
+        try:
+            self.moment.astimezone(UTC)
+        except OverflowError:
+            raise InvalidInput("the moment is outside of the years 1 to 9999 in UTC") from None
+
+
+def check_notify(notify: frozenset[Notify] | None) -> None:
+    """Raise `InvalidInput` for an empty set, and for NEVER beside others (RFC 3461 4.1)."""
+    if notify is not None and (not notify or (Notify.NEVER in notify and len(notify) > 1)):
+        raise InvalidInput("NOTIFY takes NEVER, or a list of SUCCESS, FAILURE and DELAY")
+
+
+def check_envelope_id(envelope_id: str) -> None:
+    """Raise `InvalidInput` for what cannot be an ENVID (RFC 3461 4.4), given xtext decoded."""
+    if not envelope_id or _xtext_length(envelope_id) > _MAX_ENVELOPE_ID:
+        raise InvalidInput(
+            f"ENVID takes xtext of at most {_MAX_ENVELOPE_ID} characters",
+            hint="Space, + and = count three times.",
+        )
+
+
+def _xtext_length(text: str) -> int:
+    if not (text.isascii() and text.isprintable()):
+        raise InvalidInput(f"{text!a} is not printable ASCII, which is all that xtext stands for")
+    return len(encode_xtext(text))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from postseal.address import Address
 from postseal.errors import MailError
@@ -13,21 +14,28 @@ from postseal.smtp.envelope_values import (
     NotificationRequest,
     ReturnContent,
 )
-from postseal.smtp.sasl import PlainCredentials
+from postseal.smtp.sasl import PlainCredentials, ScramHash
 from postseal.smtp.xclient import ClientAttributes
 
 __all__ = [
+    "AUTHENTICATION_QUESTIONS",
+    "AuthenticationFailed",
+    "AuthenticationQuestion",
     "AuthenticationReceived",
     "BodyReceived",
+    "CertificateReceived",
     "HelloReceived",
+    "IdentityProven",
     "MailReceived",
     "MessageDropped",
     "MessageReceived",
     "MessageRefused",
     "RecipientReceived",
+    "ScramRecordRequested",
     "ServerEvent",
     "SessionEnded",
     "TLSRequested",
+    "TokenReceived",
     "Transaction",
     "XclientReceived",
 ]
@@ -78,9 +86,65 @@ class TLSRequested:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationReceived:
-    """Credentials came over the sealed channel. Answer 235, 535 or 454."""
+    """A password came over the sealed channel. Answer 235, 535 or 454."""
 
     credentials: PlainCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class ScramRecordRequested:
+    """SCRAM needs what is kept of a user's password.
+
+    Answer with `answer_record`, or with 4yz where it cannot be looked up.
+    """
+
+    username: str
+    hash: ScramHash
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProven:
+    """The client is `username`, and asks to act as `authorization_identity` (empty: itself).
+
+    Answer 235, or 535 where it may not.
+    """
+
+    username: str
+    authorization_identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReceived:
+    """A bearer token came over the sealed channel. Answer with `authenticate_as`, 535 or 454.
+
+    `username` is what the client says, and may be empty: the token knows better.
+    """
+
+    username: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateReceived:
+    """The client stands on its TLS certificate (DER). Answer with `authenticate_as`, 535 or 454.
+
+    `authorization_identity` is whom it asks to act as; empty: whoever the certificate is of.
+    """
+
+    authorization_identity: str
+    certificate: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationFailed:
+    """An exchange was refused; for the log, and for who counts guesses. Needs no answer.
+
+    `username` is what the client said, empty where it got no further; `reason` is not told to it.
+    """
+
+    mechanism: str
+    username: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +201,29 @@ class SessionEnded:
     error: MailError | None = None
 
 
+AuthenticationQuestion: TypeAlias = (
+    AuthenticationReceived
+    | ScramRecordRequested
+    | IdentityProven
+    | TokenReceived
+    | CertificateReceived
+)
+"""What a session asks while a client authenticates."""
+
+AUTHENTICATION_QUESTIONS: Final = (
+    AuthenticationReceived,
+    ScramRecordRequested,
+    IdentityProven,
+    TokenReceived,
+    CertificateReceived,
+)
+
 ServerEvent = (
     HelloReceived
     | XclientReceived
     | TLSRequested
-    | AuthenticationReceived
+    | AuthenticationQuestion
+    | AuthenticationFailed
     | MailReceived
     | RecipientReceived
     | BodyReceived

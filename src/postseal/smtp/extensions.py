@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from postseal.smtp.grammar import KEYWORD
+from postseal.smtp.limits import Limits
 from postseal.smtp.reply import Reply
 
 __all__ = ["Extensions"]
@@ -44,3 +45,9 @@ class Extensions:
         """The largest message taken, in octets; None where no limit is stated (RFC 1870)."""
         text = self.parameters.get("SIZE", "")
         return int(text) or None if text.isascii() and text.isdigit() and len(text) <= 20 else None
+
+    @property
+    def limits(self) -> Limits | None:
+        """What the server takes in one session; None where it does not tell (RFC 9422)."""
+        text = self.parameters.get("LIMITS")
+        return None if text is None else Limits.parse(text)

@@ -58,7 +58,9 @@ class LineBuffer:
 
     def take_all(self) -> bytes:
         """Take everything that is buffered, lines or not."""
-        return self.take(len(self._buffer))
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        return data
 
     def _check_unfinished(self) -> None:
         head = self._buffer[: self._limit]

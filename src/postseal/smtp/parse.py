@@ -15,6 +15,7 @@ from postseal.smtp.commands import (
     Command,
     Data,
     Ehlo,
+    Helo,
     Lhlo,
     Mail,
     Noop,
@@ -27,12 +28,15 @@ from postseal.smtp.grammar import ESMTP_PARAMETER, PATH, is_base64, parse_mailbo
 from postseal.smtp.reply import Reply
 from postseal.smtp.xclient import Xclient, parse_attributes
 
-__all__ = ["Helo", "Refusal", "Vrfy", "parse_command", "parse_response"]
+__all__ = ["Refusal", "Vrfy", "parse_command", "parse_response"]
 
 # RFC 5321 4.5.3.1.5: a reply line may have 512 octets, and a text may quote what the client wrote.
 _MAX_REPLY_TEXT: Final = 400
 
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+# RFC 5321 4.1.1.2 and 4.1.1.3; spaces before the path are taken from clients that write them.
+_FROM: Final = re.compile(rf"FROM: *{PATH.pattern}( .*)?\Z", re.IGNORECASE)
+_TO: Final = re.compile(rf"TO: *{PATH.pattern}( .*)?\Z", re.IGNORECASE)
 _CHUNK: Final = re.compile(r"([0-9]{1,20})(?: +(LAST))?\Z", re.IGNORECASE | re.ASCII)
 
 
@@ -42,13 +46,6 @@ class Refusal(Exception):
     def __init__(self, code: int, enhanced_code: str, text: str) -> None:
         self.reply = Reply(code, (text[:_MAX_REPLY_TEXT],), enhanced_code)
         super().__init__(str(self.reply))
-
-
-class Helo(Ehlo):
-    """The greeting of a client that knows no extensions (RFC 5321 4.1.1.1)."""
-
-    __slots__ = ()
-    verb = "HELO"
 
 
 class Vrfy(Noop):
@@ -139,28 +136,30 @@ def _xclient(argument: str) -> Command:
 
 
 def _mail(argument: str) -> Command:
-    path, parameters = _path("FROM:", argument)
+    path, parameters = _path(_FROM, argument)
     return Mail(_mailbox(path) if path else None, parameters)
 
 
 def _rcpt(argument: str) -> Command:
-    path, parameters = _path("TO:", argument)
+    path, parameters = _path(_TO, argument)
     if path.lower() == "postmaster":
         # RFC 5321 4.5.1 lets this one stand without a domain; we have none to give it.
         raise Refusal(550, "5.1.1", "write postmaster with its domain")
     return Rcpt(_mailbox(path), parameters)
 
 
-def _path(keyword: str, argument: str) -> tuple[str, tuple[str, ...]]:
-    if argument[: len(keyword)].upper() != keyword:
-        raise Refusal(501, "5.5.4", f"the syntax is {keyword}<address>")
-    found = PATH.match(argument := argument[len(keyword) :].lstrip(" "))
-    if found is None or argument[found.end() : found.end() + 1] not in ("", " "):
-        raise Refusal(501, "5.5.4", f"the syntax is {keyword}<address>")
-    parameters = tuple(word for word in argument[found.end() :].split(" ") if word)
+def _path(syntax: re.Pattern[str], argument: str) -> tuple[str, tuple[str, ...]]:
+    found = syntax.match(argument)
+    if found is None:
+        keyword = "FROM" if syntax is _FROM else "TO"
+        raise Refusal(501, "5.5.4", f"the syntax is {keyword}:<address>")
+    path, behind = found.groups()
+    if not behind:
+        return path, ()
+    parameters = tuple(word for word in behind.split(" ") if word)
     if not all(ESMTP_PARAMETER.match(parameter) for parameter in parameters):
         raise Refusal(501, "5.5.4", "a parameter is not well formed")
-    return found[1], parameters
+    return path, parameters
 
 
 def _mailbox(path: str) -> Address:

@@ -51,12 +51,10 @@ class Reply:
 
     def encode(self) -> bytes:
         """Write the reply for the wire, each line with its code (RFC 5321 4.2.1)."""
-        prefix = f"{self.enhanced_code} " if self.enhanced_code else ""
-        last = len(self.lines) - 1
-        return "".join(
-            f"{self.code}{' ' if n == last else '-'}{prefix}{line}\r\n"
-            for n, line in enumerate(self.lines)
-        ).encode()
+        status = f"{self.enhanced_code} " if self.enhanced_code else ""
+        *others, last = self.lines
+        head = "".join(f"{self.code}-{status}{line}\r\n" for line in others) if others else ""
+        return f"{head}{self.code} {status}{last}\r\n".encode()
 
     def __str__(self) -> str:
         parts = (str(self.code), self.enhanced_code, self.text)

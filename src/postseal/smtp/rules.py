@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from postseal.smtp.line_endings import LineEndings
+from postseal.smtp.sasl import ServerOffer
 
 __all__ = ["DEFAULT_EXTENSIONS", "Extension", "Offer", "Protocol", "ServerRules"]
 
@@ -86,9 +87,11 @@ class ServerRules:
     `extensions`: what is in it is offered and taken, what is not is refused; who offers one
     promises to honour what it brings. `line_endings`: bare CR and LF in bodies. `max_messages`
     counts transactions of a session, `max_recipient_domains` the domains of one transaction.
-    `max_refused_recipients` in one transaction ends the session; so do as many recipients above
-    `max_recipients` as that allows. `max_hold` is how long FUTURERELEASE may ask us to wait.
-    `xclient_from`: peers that may say with XCLIENT on whose behalf they speak.
+    More than `max_refused_recipients` since the last message end the session; so do as many
+    recipients of one transaction above `max_recipients` as that allows. `max_hold` is how long
+    FUTURERELEASE may ask us to wait.
+    `xclient_from`: peers that may say with XCLIENT on whose behalf they speak. `sasl`: how users
+    may prove who they are; as many failures as `max_failed_authentications` end the session.
     """
 
     hostname: str
@@ -106,6 +109,8 @@ class ServerRules:
     max_refused_recipients: int = 100
     max_hold: int = 7 * 24 * 3600
     xclient_from: tuple[IPv4Network | IPv6Network, ...] = ()
+    sasl: ServerOffer = field(default_factory=ServerOffer)
+    max_failed_authentications: int = 3
 
     def __post_init__(self) -> None:
         if self.line_endings is LineEndings.KEEP:

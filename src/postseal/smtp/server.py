@@ -12,7 +12,7 @@ from typing import Final
 from postseal.errors import LocalProtocolError, Phase, StartTLSInjection
 from postseal.smtp.clock import Clock, utc_now
 from postseal.smtp.events import (
-    AuthenticationReceived,
+    AUTHENTICATION_QUESTIONS,
     MailReceived,
     MessageReceived,
     RecipientReceived,
@@ -22,13 +22,19 @@ from postseal.smtp.lines import BareLineEnding, LineTooLong
 from postseal.smtp.parse import Refusal, parse_command
 from postseal.smtp.reply import Reply
 from postseal.smtp.rules import ServerRules
+from postseal.smtp.sasl import ChannelEnds
 from postseal.smtp.server_body import TAKING_A_BODY
 from postseal.smtp.server_commands import CommandTaking
-from postseal.smtp.server_states import ServerState
+from postseal.smtp.server_states import (
+    AUTHENTICATING,
+    BODY,
+    CLOSED,
+    CONNECTED,
+    HANDSHAKE,
+    ServerState,
+)
 
 __all__ = ["ServerSession", "ServerState"]
-
-_S = ServerState
 
 # A browser that was lured to this port must not get a command through (cross-protocol attacks).
 _HTTP_VERBS: Final = tuple(
@@ -42,9 +48,9 @@ class ServerSession(CommandTaking):
 
     Call `greet`, write `data_to_send`, then for all that is read: `receive`, and `next_event`
     until it gives None, writing `data_to_send` in between. `MailReceived`, `RecipientReceived`,
-    `MessageReceived` and `AuthenticationReceived` wait for `answer`; nothing behind them is read
-    before. Any input gives events; none raises. `peer` is the other end of the connection, where
-    the rules trust some with more than others.
+    `MessageReceived` and the questions of authentication wait for `answer`; nothing behind them is
+    read before. Any input gives events; none raises. `peer` is the other end of the connection,
+    where the rules trust some with more than others, and `channel` what TLS knows of both.
     """
 
     def __init__(
@@ -52,10 +58,12 @@ class ServerSession(CommandTaking):
         rules: ServerRules,
         *,
         sealed: bool = False,
+        channel: ChannelEnds = ChannelEnds(),  # noqa: B008  # a value
         peer: IPv4Address | IPv6Address | None = None,
         clock: Clock = utc_now,
     ) -> None:
         super().__init__(rules, sealed=sealed, peer=peer, clock=clock)
+        self._channel = channel
 
     @property
     def protocol(self) -> str:
@@ -63,7 +71,7 @@ class ServerSession(CommandTaking):
         if self._offered is None:
             return "SMTP"
         name = "LMTP" if self._takes_lmtp else "SMTP"
-        if self._envelope.transaction.is_internationalized:
+        if self._envelope.terms.is_internationalized:
             name = f"UTF8{name}"
         elif not self._takes_lmtp:
             name = f"E{name}"
@@ -71,7 +79,7 @@ class ServerSession(CommandTaking):
 
     def greet(self) -> None:
         """Open the session with 220."""
-        if self.state is not _S.CONNECTED:
+        if self.state is not CONNECTED:
             raise LocalProtocolError("the session was greeted already, or is closed")
         self._greet()
 
@@ -83,16 +91,16 @@ class ServerSession(CommandTaking):
 
     def receive(self, data: bytes) -> None:
         """Take octets from the client."""
-        if self.state is _S.CLOSED:
+        if self.state is CLOSED:
             return
-        if self.state is _S.CONNECTED:
+        if self.state is CONNECTED:
             # RFC 5321 4.3.1: a client waits for the greeting; programs that spray mail do not.
             self._give_up(554, "5.5.0", "data was sent before the greeting")
-        elif self.state is _S.HANDSHAKE:
+        elif self.state is HANDSHAKE:
             # Whoever is being tricked is not told to go on.
             self._output.clear()
             self._end(StartTLSInjection("data in clear behind STARTTLS", phase=Phase.STARTTLS))
-        elif self.state is _S.BODY and self._output:
+        elif self.state is BODY and self._output:
             self._refuse_impatience()
         else:
             self._lines.feed(data)
@@ -104,9 +112,10 @@ class ServerSession(CommandTaking):
         while True:
             if self._queue:
                 return self._queue.popleft()
-            if self.state in (_S.HANDSHAKE, _S.CLOSED):
+            state = self.state
+            if state is CLOSED or state is HANDSHAKE:
                 return None
-            taking_a_body = self.state in TAKING_A_BODY
+            taking_a_body = state in TAKING_A_BODY
             event = self._body_event() if taking_a_body else self._command_event()
             if event is not None:
                 return event
@@ -118,13 +127,12 @@ class ServerSession(CommandTaking):
 
         In LMTP the answer to `MessageReceived` counts for every recipient.
         """
+        if isinstance(self._question, AUTHENTICATION_QUESTIONS):
+            self._judge(self._question, reply)
+            return
         question, self._question = self._question, None
         replies = 1
         match question:
-            case AuthenticationReceived(credentials):
-                self.state = _S.READY
-                if reply.code == 235:
-                    self.authenticated_as = credentials.username
             case MailReceived():
                 if reply.is_positive:
                     self._messages += 1
@@ -156,24 +164,27 @@ class ServerSession(CommandTaking):
         self._forget_transaction()
         self._say(replies)
 
-    def tls_established(self) -> None:
+    def tls_established(self, channel: ChannelEnds = ChannelEnds()) -> None:  # noqa: B008  # a value
         """Go on above the handshake with all session state forgotten (RFC 3207 4.2)."""
-        if self.state is not _S.HANDSHAKE:
+        if self.state is not HANDSHAKE:
             raise LocalProtocolError(f"no TLS handshake is due while {self.state.value}")
         self.is_sealed = True
+        self._channel = channel
         self._forget_client()
 
     def shut_down(self, text: str = "the service is closing; try again later") -> None:
         """Say goodbye with 421 (RFC 5321 3.8)."""
-        if self.state is not _S.CLOSED:
+        if self.state is not CLOSED:
             self._question = None
             self._reply(Reply(421, (text,), "4.3.2"))
             self._end(None)
 
     def _say(self, replies: tuple[Reply, ...]) -> None:
+        is_farewell = False
         for reply in replies:
             self._reply(reply)
-        if any(reply.code == 421 for reply in replies):
+            is_farewell = is_farewell or reply.code == 421
+        if is_farewell:
             self._end(None)
         else:
             self._end_flood()
@@ -183,7 +194,9 @@ class ServerSession(CommandTaking):
         try:
             line = self._lines.next_line()
         except LineTooLong:
-            self._give_up(500, "5.5.2", "the line is too long")
+            # RFC 4954 6
+            enhanced_code = "5.5.6" if self.state is AUTHENTICATING else "5.5.2"
+            self._give_up(500, enhanced_code, "the line is too long")
             return None
         except BareLineEnding:
             self._give_up(500, "5.5.2", "lines end with CRLF, and hold no other CR or LF")
@@ -191,18 +204,25 @@ class ServerSession(CommandTaking):
         if line is None:
             self._starved = True
             return None
-        # How much follows a BDAT that cannot be read is not known, so what follows cannot be told
-        # from commands.
-        brings_a_chunk = self.state is not _S.AUTHENTICATING and line[:4].upper() == b"BDAT"
+        is_response = self.state is AUTHENTICATING
         try:
-            if self.state is _S.AUTHENTICATING:
+            if is_response:
                 return self._sasl_response(line)
-            if line[:8].upper().startswith(_HTTP_VERBS):
-                self._give_up(421, "4.7.0", "this is not a web server")
-                return None
             return self._command(parse_command(line))
         except Refusal as refusal:
-            self._fault(refusal.reply)
-            if brings_a_chunk and self.state is not _S.CLOSED:
-                self._give_up(421, "4.7.0", "BDAT without a size leaves us out of step")
+            self._refuse_line(refusal.reply, b"" if is_response else line[:8].upper())
             return None
+
+    def _refuse_line(self, reply: Reply, verb: bytes) -> None:
+        if verb.startswith(_HTTP_VERBS):
+            self._give_up(421, "4.7.0", "this is not a web server")
+            return
+        if verb.startswith(b"PROXY "):
+            # To go on would be to take the balancer for its clients.
+            self._give_up(421, "4.7.0", "the PROXY protocol is not taken from this peer")
+            return
+        self._fault(reply)
+        if verb.startswith(b"BDAT") and self.state is not CLOSED:
+            # How much follows a BDAT that cannot be read is not known, so what follows cannot be
+            # told from commands.
+            self._give_up(421, "4.7.0", "BDAT without a size leaves us out of step")

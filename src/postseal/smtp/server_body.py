@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from postseal.errors import LocalProtocolError
 from postseal.smtp.commands import Bdat
 from postseal.smtp.events import (
@@ -16,11 +18,13 @@ from postseal.smtp.line_endings import LineEndings
 from postseal.smtp.reply import Reply
 from postseal.smtp.rules import Extension, Offer
 from postseal.smtp.server_core import SessionCore
-from postseal.smtp.server_states import ServerState
+from postseal.smtp.server_states import BODY, CHUNK, CHUNKED, CLOSED, GREETED, READY
 
 __all__ = ["TAKING_A_BODY", "BodyTaking"]
 
-TAKING_A_BODY = (ServerState.BODY, ServerState.CHUNK)
+TAKING_A_BODY = (BODY, CHUNK)
+
+_GO_AHEAD: Final = Reply(354, ("End data with <CR><LF>.<CR><LF>",))
 
 
 class BodyTaking(SessionCore):
@@ -43,30 +47,30 @@ class BodyTaking(SessionCore):
         self._body.refuse(reply)
 
     def _data(self) -> None:
-        if not self._envelope.transaction.recipients:
+        if not self._envelope.recipients:
             # RFC 5321 3.3: 503 or 554 when all recipients were refused; RFC 2033 4.2: 503.
             code = 503 if self._takes_lmtp else 554
             self._fault(Reply(code, ("no valid recipients",), "5.5.1"))
-        elif self._envelope.transaction.is_binary:
+        elif self._envelope.terms.is_binary:
             # RFC 3030 3: any octets may be in it, so nothing could be its end.
             self._fault(Reply(503, ("a binary body comes with BDAT",), "5.5.1"))
         elif self._lines:
             self._refuse_impatience()
         else:
-            self._reply(Reply(354, ("End data with <CR><LF>.<CR><LF>",)))
+            self._reply(_GO_AHEAD)
             self._body = DataBody(
                 max_size=self.rules.max_message_size, line_endings=self.rules.line_endings
             )
-            self.state = ServerState.BODY
+            self.state = BODY
 
     def _bdat(self, command: Bdat) -> None:
         # RFC 3030 2: what comes with a refused BDAT is taken and thrown away; read as commands,
         # the body of one sender would speak for another.
         refusal = self._bdat_refusal()
-        if self.state is ServerState.CHUNKED and isinstance(self._body, ChunkedBody):
+        if self.state is CHUNKED and isinstance(self._body, ChunkedBody):
             body = self._body
         else:
-            is_binary = self._envelope.transaction.is_binary
+            is_binary = self._envelope.terms.is_binary
             body = self._body = ChunkedBody(
                 max_size=self.rules.max_message_size,
                 line_endings=LineEndings.KEEP if is_binary else self.rules.line_endings,
@@ -78,35 +82,37 @@ class BodyTaking(SessionCore):
         # Chunks are bounded by their octets; who sends empty ones is bounded by their number.
         if refusal is not None or not command.size:
             self._count_command()
-        if self.state is ServerState.CLOSED:
+        if self.state is CLOSED:
             return
         if body.is_far_too_large or self._discarded > 2 * self.rules.max_message_size:
             self._give_up(552, "5.3.4", "the message is far too large")
             return
         self._misplaced = refusal is not None and not self._stopped
-        self.state = ServerState.CHUNK
+        self.state = CHUNK
 
     def _bdat_refusal(self) -> Reply | None:
         if self.rules.starttls is Offer.REQUIRED and not self.is_sealed:
             return Reply(530, ("Must issue a STARTTLS command first",), "5.7.0")
-        if self.state is ServerState.GREETED:
+        if self.state is GREETED:
             return Reply(503, ("send EHLO first",), "5.5.1")
         if Extension.CHUNKING not in (self._offered or ()):
             return Reply(502, ("CHUNKING is not offered here",), "5.5.1")
-        if self.state is ServerState.READY:
+        if self.state is READY:
             return Reply(503, ("send MAIL first",), "5.5.1")
-        if not self._envelope.transaction.recipients:
+        if not self._envelope.recipients:
             return Reply(503, ("no valid recipients",), "5.5.1")
         return None
 
     def _drop_message(self) -> None:
         """Tell the platform, if a body was begun, that nothing will come of it."""
-        if self.state is ServerState.CHUNKED:
+        if self.state is CHUNKED:
             self._queue.append(MessageDropped())
 
     def _body_event(self) -> ServerEvent | None:
-        self._starved = False
         body = self._body
+        self._starved = not (self._lines or body.is_framed)
+        if self._starved:
+            return None
         if not body.is_framed:
             data = body.read(self._lines)
             if body.is_far_too_large:
@@ -124,13 +130,14 @@ class BodyTaking(SessionCore):
         if isinstance(body, ChunkedBody) and not body.is_complete:
             # RFC 3030 2: each chunk has a reply of its own.
             self._reply(Reply(250, (f"{body.chunk_size} octets received",), "2.0.0"))
-            self.state = ServerState.CHUNKED
+            self.state = CHUNKED
             return None
         self._commands = self._discarded = 0
-        return self._ask(MessageReceived(self._envelope.transaction))
+        self._envelope.forgive()
+        return self._ask(MessageReceived(self._envelope.transaction()))
 
     def _refuse_message(self, reply: Reply) -> ServerEvent:
-        is_chunk = self.state is ServerState.CHUNK
+        is_chunk = self.state is CHUNK
         replies = self._replies_to_body
         # RFC 3030 2: after a refused chunk the message has failed, and more may be on its way.
         self._forget_transaction()
@@ -149,4 +156,4 @@ class BodyTaking(SessionCore):
         # RFC 2033 4.2 and 4.3: after the end of the body, one for each recipient that was taken.
         if not (self._takes_lmtp and self._body.is_complete):
             return 1
-        return len(self._envelope.transaction.recipients) or 1
+        return len(self._envelope.recipients) or 1

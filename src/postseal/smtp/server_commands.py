@@ -9,6 +9,7 @@ from postseal.smtp.commands import (
     Command,
     Data,
     Ehlo,
+    Helo,
     Lhlo,
     Mail,
     Noop,
@@ -23,7 +24,6 @@ from postseal.smtp.envelope_parameters import (
     check_rcpt_parameters,
 )
 from postseal.smtp.events import (
-    AuthenticationReceived,
     HelloReceived,
     MailReceived,
     RecipientReceived,
@@ -31,36 +31,49 @@ from postseal.smtp.events import (
     TLSRequested,
     XclientReceived,
 )
-from postseal.smtp.parse import Helo, Vrfy, parse_response
+from postseal.smtp.parse import Vrfy
 from postseal.smtp.reply import Reply
-from postseal.smtp.rules import Offer
-from postseal.smtp.sasl import decode_plain
-from postseal.smtp.server_body import BodyTaking
+from postseal.smtp.rules import Extension, Offer
+from postseal.smtp.server_auth import AuthTaking
 from postseal.smtp.server_offers import extension_lines, offered_extensions
-from postseal.smtp.server_states import IN_CLEAR, IN_ORDER, ServerState
+from postseal.smtp.server_states import (
+    CLOSED,
+    GREETED,
+    HANDSHAKE,
+    IN_CLEAR,
+    IN_ORDER,
+    READY,
+    TRANSACTION,
+)
 from postseal.smtp.xclient import XCLIENT_ATTRIBUTES, ClientAttributes, Xclient
 
 __all__ = ["CommandTaking"]
 
 
-class CommandTaking(BodyTaking):
+class CommandTaking(AuthTaking):
     """The commands, each in its order."""
 
     _messages = 0
+    _mail_terms: MailTerms
 
     def _command(self, command: Command) -> ServerEvent | None:
+        if self._output and not self._may_pipeline:
+            # RFC 2920 3.1: who was not offered it waits for each reply. What comes sooner may be
+            # another sender's, hidden in a body that ended early, and nothing honest is lost.
+            self._give_up(503, "5.5.0", "commands were pipelined, which is not on offer")
+            return None
         if isinstance(command, Bdat):
             self._bdat(command)
             return None
         self._stopped = False
         if not isinstance(command, (Rcpt, Data)):
             self._count_command()
-        if self.state is ServerState.CLOSED:
+        if self.state is CLOSED:
             return None
         kind = type(command)
         if self._is_foreign(command):
             self._fault(Reply(500, ("command not recognized",), "5.5.1"))
-        elif self.rules.starttls is Offer.REQUIRED and not self.is_sealed and kind not in IN_CLEAR:
+        elif not self.is_sealed and kind not in IN_CLEAR and self.rules.starttls is Offer.REQUIRED:
             self._fault(Reply(530, ("Must issue a STARTTLS command first",), "5.7.0"))
         elif self.state not in IN_ORDER[kind]:
             self._fault(Reply(503, (self._order_hint(command),), "5.5.1"))
@@ -70,18 +83,18 @@ class CommandTaking(BodyTaking):
 
     def _ordered(self, command: Command) -> ServerEvent | None:
         match command:
-            case Ehlo(name):
-                self._hello(name, extended=not isinstance(command, Helo))
-            case StartTLS():
-                return self._starttls()
-            case Auth(mechanism, response):
-                return self._auth(mechanism, response)
             case Mail():
                 return self._mail(command)
             case Rcpt():
                 return self._rcpt(command)
             case Data():
                 self._data()
+            case Ehlo(name):
+                self._hello(name, extended=not isinstance(command, Helo))
+            case StartTLS():
+                return self._starttls()
+            case Auth(mechanism, response):
+                return self._auth(mechanism, response)
             case Rset():
                 self._drop_message()
                 self._forget_transaction()
@@ -97,14 +110,19 @@ class CommandTaking(BodyTaking):
                 self._end(None)
         return None
 
+    @property
+    def _may_pipeline(self) -> bool:
+        # Before a greeting there is nothing that commands could do.
+        return not self.client_name or Extension.PIPELINING in (self._offered or ())
+
     def _is_foreign(self, command: Command) -> bool:
         # RFC 2033 4.1: LHLO takes the place of EHLO and HELO, which must not be taken.
         return isinstance(command, Ehlo) and isinstance(command, Lhlo) is not self._takes_lmtp
 
     def _order_hint(self, command: Command) -> str:
-        if self.state is ServerState.GREETED:
+        if self.state is GREETED:
             return f"send {'LHLO' if self._takes_lmtp else 'EHLO'} first"
-        if self.state is ServerState.READY:
+        if self.state is READY:
             return "send MAIL first"
         return f"{command.verb} is out of order while {self.state.value}"
 
@@ -119,10 +137,16 @@ class CommandTaking(BodyTaking):
             lines += extension_lines(self.rules, self._offered, now=self._clock())
             if not self.is_sealed and self.rules.starttls is not Offer.UNAVAILABLE:
                 lines.append("STARTTLS")
-            if self._takes_auth:
-                lines.append("AUTH PLAIN")
+            if auth_line := self._auth_line:
+                lines.append(auth_line)
             if self._takes_xclient:
                 lines.append(f"XCLIENT {' '.join(XCLIENT_ATTRIBUTES)}")
+        self._mail_terms = MailTerms(
+            offered=self._offered,
+            max_size=self.rules.max_message_size,
+            max_hold=self.rules.max_hold,
+            clock=self._clock,
+        )
         # RFC 2034 3: the replies to EHLO and HELO carry no enhanced code.
         self._reply(Reply(250, tuple(lines)))
         self._queue.append(HelloReceived(name))
@@ -136,7 +160,7 @@ class CommandTaking(BodyTaking):
             self._end(StartTLSInjection("data in clear behind STARTTLS", phase=Phase.STARTTLS))
             return None
         self._reply(Reply(220, ("Ready to start TLS",), "2.0.0"))
-        self.state = ServerState.HANDSHAKE
+        self.state = HANDSHAKE
         return TLSRequested()
 
     @property
@@ -152,40 +176,6 @@ class CommandTaking(BodyTaking):
         self._queue.append(XclientReceived(attributes))
         self._greet()
 
-    @property
-    def _takes_auth(self) -> bool:
-        return self.is_sealed and self.rules.authentication is not Offer.UNAVAILABLE
-
-    def _auth(self, mechanism: str, response: bytes | None) -> ServerEvent | None:
-        if not self._takes_auth:
-            self._fault(Reply(502, ("AUTH is not available here",), "5.5.1"))
-        elif self.authenticated_as is not None:
-            self._fault(Reply(503, ("already authenticated",), "5.5.1"))
-        elif mechanism != "PLAIN":
-            self._fault(Reply(504, ("mechanism not available",), "5.5.4"))
-        elif response is None:
-            self._reply(Reply(334))
-            self.state = ServerState.AUTHENTICATING
-        else:
-            return self._credentials(response)
-        return None
-
-    def _sasl_response(self, line: bytes) -> ServerEvent | None:
-        # However it ends, this exchange is over.
-        self.state = ServerState.READY
-        response = parse_response(line)
-        if response is None:
-            self._fault(Reply(501, ("authentication cancelled",), "5.7.0"))
-            return None
-        return self._credentials(response)
-
-    def _credentials(self, response: bytes) -> ServerEvent | None:
-        credentials = decode_plain(response)
-        if credentials is None:
-            self._fault(Reply(501, ("the response is not that of PLAIN",), "5.5.2"))
-            return None
-        return self._ask(AuthenticationReceived(credentials))
-
     def _mail(self, command: Mail) -> ServerEvent | None:
         rules = self.rules
         if rules.authentication is Offer.REQUIRED and self.authenticated_as is None:
@@ -195,18 +185,12 @@ class CommandTaking(BodyTaking):
             # RFC 9422 4: MAILMAX. What is left goes over another connection.
             self._give_up(421, "4.7.0", "too many messages in one session")
             return None
-        terms = MailTerms(
-            offered=self._offered,
-            max_size=rules.max_message_size,
-            max_hold=rules.max_hold,
-            clock=self._clock,
-        )
-        self._envelope.begin(check_mail_parameters(command, terms))
-        self.state = ServerState.TRANSACTION
+        self._envelope.begin(check_mail_parameters(command, self._mail_terms))
+        self.state = TRANSACTION
         return self._ask(MailReceived(command.reverse_path))
 
     def _rcpt(self, command: Rcpt) -> ServerEvent | None:
-        request = check_rcpt_parameters(command, self._envelope.transaction, self._offered)
+        request = check_rcpt_parameters(command, self._envelope.terms, self._offered)
         if limit := self._envelope.limit_reached(command.forward_path):
             self._reply(limit)
             self._end_flood()

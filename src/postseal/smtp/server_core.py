@@ -18,7 +18,7 @@ from postseal.smtp.lines import LineBuffer
 from postseal.smtp.reply import Reply
 from postseal.smtp.rules import Extension, Protocol, ServerRules
 from postseal.smtp.server_envelope import ServerEnvelope
-from postseal.smtp.server_states import ServerState
+from postseal.smtp.server_states import CLOSED, CONNECTED, GREETED, READY
 
 __all__ = ["SessionCore"]
 
@@ -37,7 +37,7 @@ class SessionCore:
         peer: IPv4Address | IPv6Address | None,
         clock: Clock,
     ) -> None:
-        self.state = ServerState.CONNECTED
+        self.state = CONNECTED
         self.rules = rules
         self.is_sealed = sealed
         self.authenticated_as: str | None = None
@@ -54,19 +54,20 @@ class SessionCore:
         self._errors = 0
         self._commands = 0
         self._starved = False
+        self._shows_status_codes = Extension.ENHANCED_STATUS_CODES in rules.extensions
 
     @property
     def _takes_lmtp(self) -> bool:
         return self.rules.protocol is Protocol.LMTP
 
     def _reply(self, reply: Reply) -> None:
-        if Extension.ENHANCED_STATUS_CODES not in self.rules.extensions:
+        if not self._shows_status_codes:
             reply = replace(reply, enhanced_code=None)
         self._output += reply.encode()
 
     def _greet(self) -> None:
         self._reply(Reply(220, (f"{self.rules.hostname} {self._name_of_service} Postseal",)))
-        self.state = ServerState.GREETED
+        self.state = GREETED
 
     @property
     def _name_of_service(self) -> str:
@@ -98,12 +99,12 @@ class SessionCore:
         self._give_up(503, "5.5.0", "data was sent before the go-ahead")
 
     def _end(self, error: RemoteProtocolError | StartTLSInjection | None) -> None:
-        self.state = ServerState.CLOSED
+        self.state = CLOSED
         self._queue.append(SessionEnded(error))
 
     def _forget_transaction(self) -> None:
         self._envelope.forget()
-        self.state = ServerState.READY if self.client_name else ServerState.GREETED
+        self.state = READY if self.client_name else GREETED
 
     def _forget_client(self) -> None:
         """Forget all that the client said of itself, as if it had just connected."""

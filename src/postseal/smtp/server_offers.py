@@ -36,7 +36,7 @@ def _parameters(extension: Extension, rules: ServerRules, now: datetime) -> Iter
         case Extension.SIZE:
             yield str(rules.max_message_size)
         case Extension.FUTURERELEASE:
-            # RFC 4865 4: the longest interval, and the moment at its end.
+            # RFC 4865 3: the longest interval, and the moment at its end.
             latest = now.astimezone(UTC) + timedelta(seconds=rules.max_hold)
             yield str(rules.max_hold)
             yield latest.strftime("%Y-%m-%dT%H:%M:%SZ")

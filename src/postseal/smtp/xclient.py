@@ -50,15 +50,23 @@ class Xclient(Command):
     phase: ClassVar[Phase] = Phase.EHLO
     attributes: ClientAttributes
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the attributes that are known."""
+        return tuple(self._known())
+
     def encode(self) -> bytes:
         """Write the attributes that are known, as `parse_attributes` reads them."""
+        words = [f"{name}={encode_xtext(value)}" for name, value in self._known().items()]
+        return f"XCLIENT {' '.join(words)}\r\n".encode("ascii")
+
+    def _known(self) -> dict[str, str]:
         values = (getattr(self.attributes, field.name) for field in fields(self.attributes))
-        words = [
-            f"{name}={encode_xtext(_written(value))}"
+        return {
+            name: _written(value)
             for name, value in zip(XCLIENT_ATTRIBUTES, values, strict=True)
             if value is not None
-        ]
-        return f"XCLIENT {' '.join(words)}\r\n".encode("ascii")
+        }
 
 
 def _written(value: str | int | IPv4Address | IPv6Address | Unavailable) -> str:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from postseal.address import Address
 from postseal.errors import MailError, RemoteProtocolError, StartTLSInjection
 from postseal.smtp import ClientSession, ClientState, ReplyReceived
-from postseal.smtp.commands import Auth, Data, Ehlo, EndOfData, Mail, Quit, Rcpt, StartTLS
+from postseal.smtp.commands import Auth, Data, Ehlo, EndOfData, Lhlo, Mail, Quit, Rcpt, StartTLS
+from postseal.smtp.rules import Protocol
+from postseal.smtp.xclient import ClientAttributes, Xclient
 from tests.parts.splits import byte_by_byte, segments
 
 ADA = Address("ada", "example.com")
@@ -21,10 +23,17 @@ def connected() -> ClientSession:
 
 
 def ready() -> ClientSession:
-    session = ClientSession(dangerous_auth_in_clear=True)
+    return ready_for(Protocol.SMTP)
+
+
+def ready_for(protocol: Protocol) -> ClientSession:
+    session = ClientSession(protocol=protocol, dangerous_auth_in_clear=True)
     session.receive(b"220 mx\r\n")
-    session.send(Ehlo("client.example"))
-    session.receive(b"250-mx\r\n250-PIPELINING\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n")
+    session.send(Ehlo("client.example") if protocol is Protocol.SMTP else Lhlo("client.example"))
+    session.receive(
+        b"250-mx\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-AUTH PLAIN\r\n250-XCLIENT NAME\r\n"
+        b"250 STARTTLS\r\n"
+    )
     return session
 
 
@@ -56,6 +65,35 @@ def in_a_body_with_the_next_envelope_behind_it() -> ClientSession:
     return session
 
 
+def between_chunks(protocol: Protocol = Protocol.SMTP) -> ClientSession:
+    session = ready_for(protocol)
+    for command in (Mail(ADA), Rcpt(ADA), Rcpt(ADA)):
+        session.send(command)
+    session.receive(b"250 a\r\n" * 3)
+    session.write_chunk(b"Hello")
+    return session
+
+
+def behind_the_last_chunk() -> ClientSession:
+    session = between_chunks()
+    session.write_chunk(b"Bye", is_last=True)
+    session.send(Mail(ADA))
+    return session
+
+
+def waiting_for_a_verdict_each() -> ClientSession:
+    session = between_chunks(Protocol.LMTP)
+    session.write_chunk(b"", is_last=True)
+    session.send(Quit())
+    return session
+
+
+def speaking_for_another() -> ClientSession:
+    session = ready()
+    session.send(Xclient(ClientAttributes(name="client.example")))
+    return session
+
+
 SITUATIONS = [
     connected,
     ready,
@@ -63,6 +101,10 @@ SITUATIONS = [
     authenticating,
     with_a_flight,
     in_a_body_with_the_next_envelope_behind_it,
+    between_chunks,
+    behind_the_last_chunk,
+    waiting_for_a_verdict_each,
+    speaking_for_another,
 ]
 
 REPLIES = st.lists(

@@ -17,6 +17,8 @@ from postseal.smtp.commands import (
     Command,
     Data,
     Ehlo,
+    Helo,
+    Lhlo,
     Mail,
     Noop,
     Quit,
@@ -25,6 +27,7 @@ from postseal.smtp.commands import (
     StartTLS,
 )
 from postseal.smtp.parse import parse_command
+from postseal.smtp.xclient import ClientAttributes, Xclient
 
 ADA = Address("ada", "example.com")
 
@@ -124,6 +127,11 @@ def attempts(draw: st.DrawFn) -> bytes | None:
     other = draw(ANY_TEXT | st.just("example.com"))
     makers: list[Callable[[], Command]] = [
         lambda: Ehlo(text),
+        lambda: Helo(text),
+        lambda: Lhlo(text),
+        lambda: Xclient(ClientAttributes(name=text)),
+        lambda: Xclient(ClientAttributes(name="a", greeting_name=text)),
+        lambda: Xclient(ClientAttributes(protocol=text)),
         lambda: Auth(text),
         lambda: Auth("PLAIN", text.encode("utf-8", "surrogatepass")),
         lambda: AuthResponse(text.encode("utf-8", "surrogatepass")),
@@ -134,10 +142,9 @@ def attempts(draw: st.DrawFn) -> bytes | None:
         lambda: Rcpt(Address(text, other)),
     ]
     try:
-        command = draw(st.sampled_from(makers))()
+        return draw(st.sampled_from(makers))().encode()
     except MailError:
         return None
-    return command.encode()
 
 
 @given(attempts())

@@ -13,6 +13,7 @@ from postseal.smtp.commands import (
     Command,
     Data,
     Ehlo,
+    Helo,
     Lhlo,
     Mail,
     Noop,
@@ -21,7 +22,7 @@ from postseal.smtp.commands import (
     Rset,
     StartTLS,
 )
-from postseal.smtp.parse import Helo, Refusal, Vrfy, parse_command, parse_response
+from postseal.smtp.parse import Refusal, Vrfy, parse_command, parse_response
 
 ADA = Address("ada", "example.com")
 
@@ -169,6 +170,10 @@ def test_refuses_a_response(line: bytes) -> None:
                     "RCPT TO:<",
                     "MAIL FROM:<> ",
                     "RCPT TO:<a@",
+                    "LHLO ",
+                    "BDAT ",
+                    "XCLIENT NAME=",
+                    "XCLIENT ",
                 ]
             ),
             st.text(max_size=40),

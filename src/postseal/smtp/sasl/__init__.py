@@ -6,6 +6,7 @@ A client calls `choose_mechanisms` and lets a `Negotiation` try them; a server m
 
 from __future__ import annotations
 
+from postseal.smtp.sasl.bearer_server import BearerServer
 from postseal.smtp.sasl.choice import after_error, after_reply, choose_mechanisms
 from postseal.smtp.sasl.credentials import BearerToken, ClientCertificate, Credentials, Password
 from postseal.smtp.sasl.errors import (
@@ -22,11 +23,12 @@ from postseal.smtp.sasl.errors import (
 )
 from postseal.smtp.sasl.mechanism import ClientMechanism, Exposure
 from postseal.smtp.sasl.negotiation import Negotiation
-from postseal.smtp.sasl.offer import ServerOffer
+from postseal.smtp.sasl.offer import ChannelEnds, ServerOffer, ServerSASL
 from postseal.smtp.sasl.plain import PlainCredentials, decode_plain, encode_plain
 from postseal.smtp.sasl.scram_keys import ScramHash, ScramRecord, decoy_record
 from postseal.smtp.sasl.scram_server import ScramServer
 from postseal.smtp.sasl.server_mechanism import (
+    CertificateClaimed,
     Challenge,
     Failed,
     FailureCause,
@@ -35,13 +37,17 @@ from postseal.smtp.sasl.server_mechanism import (
     ServerMechanism,
     ServerStep,
     Succeeded,
+    TokenPresented,
 )
 
 __all__ = [
+    "BearerServer",
     "BearerToken",
+    "CertificateClaimed",
     "Challenge",
     "ChallengeInvalid",
     "ChannelBindingRefused",
+    "ChannelEnds",
     "ClientCertificate",
     "ClientMechanism",
     "Credentials",
@@ -65,9 +71,11 @@ __all__ = [
     "ServerNotProven",
     "ServerOffer",
     "ServerRefused",
+    "ServerSASL",
     "ServerSignatureInvalid",
     "ServerStep",
     "Succeeded",
+    "TokenPresented",
     "after_error",
     "after_reply",
     "choose_mechanisms",

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from postseal.smtp.sasl.credentials import ClientCertificate
 from postseal.smtp.sasl.mechanism import ClientMechanism, Exposure
+from postseal.smtp.sasl.server_mechanism import (
+    CertificateClaimed,
+    Challenge,
+    Failed,
+    FailureCause,
+    ServerMechanism,
+    ServerStep,
+)
 
-__all__ = ["ExternalClient"]
+__all__ = ["ExternalClient", "ExternalServer"]
+
+_MAX_NAME: Final = 255
 
 
 class ExternalClient(ClientMechanism):
@@ -22,3 +32,20 @@ class ExternalClient(ClientMechanism):
 
     def initial_response(self) -> bytes:
         return self.username.encode()
+
+
+class ExternalServer(ServerMechanism):
+    """EXTERNAL from the server's side."""
+
+    name = "EXTERNAL"
+
+    def receive(self, response: bytes | None) -> ServerStep:
+        if response is None:
+            return Challenge(b"")
+        try:
+            identity = response.decode()
+        except UnicodeDecodeError:
+            identity = "\x00"
+        if "\x00" in identity or len(response) > _MAX_NAME:
+            return Failed("the response is not that of EXTERNAL", FailureCause.MALFORMED)
+        return CertificateClaimed(identity)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final
 
 from postseal.errors import InvalidInput
+from postseal.smtp.grammar import is_base64
 from postseal.smtp.sasl.defaults import RandomSource, random_octets
 from postseal.smtp.sasl.saslprep import StringUse, saslprep
 
@@ -27,6 +30,9 @@ MIN_ITERATIONS: Final = 4096
 MAX_ITERATIONS: Final = 2_000_000
 
 _SALT_OCTETS: Final = 16
+
+# RFC 5803 2, RFC 3112 2: scheme "$" authInfo "$" authValue
+_RECORD: Final = re.compile(r"([A-Z0-9-]+)\$([1-9][0-9]{0,9}):([^$:]+)\$([^$:]+):([^$:]+)\Z")
 
 
 @unique
@@ -118,6 +124,28 @@ class ScramRecord:
             raise InvalidInput(f"the password cannot be used with SCRAM: {prepared.problem}")
         keys = ClientKeys.derive(hash_, prepared.text, salt, iterations)
         return cls(hash_, salt, iterations, hash_.digest(keys.client_key), keys.server_key)
+
+    def to_text(self) -> str:
+        """Write it as directories and databases keep it (RFC 5803 2), in one line."""
+        parts = (self.salt, self.stored_key, self.server_key)
+        salt, stored_key, server_key = (b64encode(part).decode("ascii") for part in parts)
+        return f"{self.hash.mechanism}${self.iterations}:{salt}${stored_key}:{server_key}"
+
+    @classmethod
+    def from_text(cls, text: str) -> ScramRecord:
+        """Read what `to_text` wrote. Raises `InvalidInput`, without the text, for anything else."""
+        found = _RECORD.match(text)
+        del text  # the frames of an error are shown
+        hash_ = next((one for one in ScramHash if found and one.mechanism == found[1]), None)
+        parts = found.group(3, 4, 5) if found else ()
+        if found is None or hash_ is None or not all(is_base64(one.encode()) for one in parts):
+            raise InvalidInput("it is no SCRAM record (RFC 5803)")
+        salt, stored_key, server_key = map(b64decode, parts)
+        if {len(stored_key), len(server_key)} != {len(hash_.digest(b""))}:
+            raise InvalidInput("a SCRAM record's keys are as long as its hash")
+        if not MIN_ITERATIONS <= int(found[2]) <= MAX_ITERATIONS:
+            raise InvalidInput("a SCRAM record's iterations are not within what is safe")
+        return cls(hash_, salt, int(found[2]), stored_key, server_key)
 
     def proves(self, proof: bytes, auth_message: bytes) -> bool:
         """Tell whether whoever made `proof` knows the password."""

@@ -23,6 +23,7 @@ __all__ = [
     "ServerFinal",
     "ServerFirst",
     "escape_name",
+    "unescape_name",
 ]
 
 # RFC 5929 4; RFC 9266 makes tls-exporter the default for TLS 1.3, which Python's ssl has not.
@@ -103,8 +104,8 @@ class ClientFirst:
         return cls(
             BindingFlag(found["flag"]) if found["flag"] else BindingFlag.USED,
             found["type"] or "",
-            _unescape_name(found["identity"] or ""),
-            _unescape_name(found["name"]),
+            unescape_name(found["identity"] or ""),
+            unescape_name(found["name"]),
             found["nonce"],
             header=found["header"].encode(),
             bare=found["bare"].encode(),
@@ -187,7 +188,8 @@ def escape_name(name: str) -> str:
     return name.replace("=", "=3D").replace(",", "=2C")
 
 
-def _unescape_name(written: str) -> str:
+def unescape_name(written: str) -> str:
+    """Read a `saslname`. Raises `MessageInvalid` where its escapes are not well formed."""
     if re.search("=(?!2C|3D)", written):
         raise MessageInvalid("a name holds '=' that begins neither =2C nor =3D")
     return written.replace("=2C", ",").replace("=3D", "=")

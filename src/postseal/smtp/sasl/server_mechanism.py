@@ -11,6 +11,7 @@ from postseal.smtp.sasl.plain import PlainCredentials
 from postseal.smtp.sasl.scram_keys import ScramHash
 
 __all__ = [
+    "CertificateClaimed",
     "Challenge",
     "Failed",
     "FailureCause",
@@ -19,6 +20,7 @@ __all__ = [
     "ServerMechanism",
     "ServerStep",
     "Succeeded",
+    "TokenPresented",
 ]
 
 
@@ -43,6 +45,27 @@ class PasswordReceived:
     """The exchange is over: whether these are right is for the platform to say."""
 
     credentials: PlainCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPresented:
+    """The exchange is over: whether the bearer token opens this user's mail is the platform's.
+
+    `username` is empty where the client leaves it to the token.
+    """
+
+    username: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateClaimed:
+    """The exchange is over: whose certificate it was that TLS has verified is the platform's.
+
+    `authorization_identity` is whom the client asks to act as; empty: whoever it is.
+    """
+
+    authorization_identity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +98,22 @@ class Failed:
     cause: FailureCause
 
 
-ServerStep: TypeAlias = Challenge | PasswordReceived | RecordNeeded | Succeeded | Failed
+ServerStep: TypeAlias = (
+    Challenge
+    | PasswordReceived
+    | TokenPresented
+    | CertificateClaimed
+    | RecordNeeded
+    | Succeeded
+    | Failed
+)
 
 
 class ServerMechanism(ABC):
     """One exchange by one mechanism; made for it and not used again.
 
     Call `receive` with the initial response, None where AUTH had none, and do what the step says
-    until it is `PasswordReceived`, `Succeeded` or `Failed`. Any octets give a step.
+    until it is neither `Challenge` nor `RecordNeeded`. Any octets give a step.
     """
 
     name: str

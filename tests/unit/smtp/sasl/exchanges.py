@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from postseal.smtp.sasl import (
+    CertificateClaimed,
     Challenge,
+    ChannelEnds,
     ClientMechanism,
     Failed,
     Password,
@@ -18,11 +20,13 @@ from postseal.smtp.sasl import (
     ScramServer,
     ServerMechanism,
     Succeeded,
+    TokenPresented,
 )
 from postseal.smtp.sasl.scram_client import ScramClient
 from postseal.smtp.sasl.scram_messages import BindingFlag
 
 BINDING = b"the hash of a certificate, 32 o."
+CHANNEL = ChannelEnds(BINDING, client_certificate=b"a certificate in DER")
 DECOY_SECRET = b"known to nobody else"
 ADA = Password("ada", "correct-horse-battery-staple")
 RECORDS = {
@@ -39,7 +43,7 @@ class Exchange:
     """What came of it; exactly one of the last three is set."""
 
     messages: list[bytes] = field(default_factory=list)
-    succeeded: Succeeded | PasswordReceived | None = None
+    succeeded: Succeeded | PasswordReceived | TokenPresented | CertificateClaimed | None = None
     failed: Failed | None = None
     error: SASLError | None = None
 

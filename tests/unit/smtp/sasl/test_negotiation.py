@@ -13,6 +13,7 @@ from postseal.smtp.sasl import (
     BearerToken,
     Challenge,
     ChallengeInvalid,
+    ChannelEnds,
     ClientCertificate,
     Credentials,
     CredentialsUnusable,
@@ -20,9 +21,9 @@ from postseal.smtp.sasl import (
     Negotiation,
     Password,
     RecordNeeded,
-    ScramHash,
     ServerOffer,
     ServerRefused,
+    ServerSASL,
     ServerSignatureInvalid,
     choose_mechanisms,
 )
@@ -79,12 +80,12 @@ def test_EXTERNAL_with_nothing_to_say_says_so() -> None:
 
 @pytest.mark.parametrize("binding", [b"", BINDING])
 def test_SCRAM_against_our_own_server(binding: bytes) -> None:
-    offer = ServerOffer(
-        scram_hashes=tuple(ScramHash), channel_binding=binding, decoy_secret=DECOY_SECRET
-    )
-    dialogue = negotiation(*offer.names, credentials=ADA, binding=binding)
+    offer = ServerOffer(frozenset(ServerSASL), decoy_secret=DECOY_SECRET)
+    channel = ChannelEnds(binding)
+    names = offer.names(channel)
+    dialogue = negotiation(*names, credentials=ADA, binding=binding)
     command = dialogue.begin()
-    server = offer.begin(dialogue.mechanism.name)
+    server = offer.begin(dialogue.mechanism.name, channel)
     assert server is not None
     step = server.receive(command.initial_response)  # type: ignore[attr-defined]
     assert isinstance(step, RecordNeeded)
@@ -96,7 +97,7 @@ def test_SCRAM_against_our_own_server(binding: bytes) -> None:
     # RFC 4954 4: the proof comes as a challenge, and is answered with an empty line.
     assert said(dialogue.answer(challenge(step.data))) == ""
     assert dialogue.answer(OK) is None
-    assert dialogue.mechanism.name == offer.names[0]
+    assert dialogue.mechanism.name == names[0]
 
 
 def test_wrong_credentials_end_it() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from base64 import b64decode
+
 import pytest
 
 from postseal.errors import InvalidInput
@@ -71,3 +73,38 @@ def test_the_decoys_of_one_name_do_not_show_that_they_are_related() -> None:
 
 def test_the_names_of_the_mechanisms() -> None:
     assert [hash_.mechanism for hash_ in ScramHash] == ["SCRAM-SHA-256", "SCRAM-SHA-1"]
+
+
+def test_a_record_is_kept_as_one_line() -> None:
+    # The user of RFC 7677 3; PostgreSQL keeps the same line for this password and salt.
+    record = ScramRecord.derive("pencil", salt=b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+    line = (
+        "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
+        ":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+    )
+    assert record.to_text() == line
+    assert ScramRecord.from_text(line) == record
+    assert ScramRecord.from_text(RECORD.to_text()) == RECORD
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "pencil",
+        "SCRAM-SHA-256$4096:c2FsdA==$AAAA",
+        # Keys of another length, of no hash we know, and no canonical base64.
+        "SCRAM-SHA-256$4096:c2FsdA==$AAAA:AAAA",
+        RECORD.to_text().replace("SHA-1", "SHA-512"),
+        RECORD.to_text().replace("SHA-1", "SHA-256"),
+        RECORD.to_text().replace("c2FsdA==", "c2FsdB=="),
+        # Fewer or more iterations than a client of ours would do.
+        RECORD.to_text().replace("$4096:", "$4095:"),
+        RECORD.to_text().replace("$4096:", "$2000001:"),
+        RECORD.to_text() + "\n",
+    ],
+)
+def test_what_is_no_record(line: str) -> None:
+    with pytest.raises(InvalidInput, match="SCRAM record") as caught:
+        ScramRecord.from_text(line)
+    assert not line or line not in str(caught.value)
