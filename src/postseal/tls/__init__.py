@@ -6,18 +6,50 @@
 from __future__ import annotations
 
 from postseal.tls.channel import Channel, Opening
-from postseal.tls.levels import PolicySource, TLSLevel, TLSOutcome, TLSPolicy, require
-from postseal.tls.trust import Trust, client_context, server_context
+from postseal.tls.contexts import client_context, server_context
+from postseal.tls.identity import ClientCertificate
+from postseal.tls.levels import (
+    ANY_PROOF,
+    SOUND_PROOFS,
+    PeerProof,
+    PolicySource,
+    TLSLevel,
+    TLSOutcome,
+    TLSPolicy,
+    meets,
+    require,
+)
+from postseal.tls.pins import NoBackupPin, Pin
+from postseal.tls.profiles import INTERMEDIATE, LEGACY, MODERN, Profile
+from postseal.tls.resumption import ResumableSession
+from postseal.tls.server_certificates import CertificateFiles, ServerCertificates
+from postseal.tls.sni import ServerContext
+from postseal.tls.trust import Trust
 
 __all__ = [
+    "ANY_PROOF",
+    "INTERMEDIATE",
+    "LEGACY",
+    "MODERN",
+    "SOUND_PROOFS",
+    "CertificateFiles",
     "Channel",
+    "ClientCertificate",
+    "NoBackupPin",
     "Opening",
+    "PeerProof",
+    "Pin",
     "PolicySource",
+    "Profile",
+    "ResumableSession",
+    "ServerCertificates",
+    "ServerContext",
     "TLSLevel",
     "TLSOutcome",
     "TLSPolicy",
     "Trust",
     "client_context",
+    "meets",
     "require",
     "server_context",
 ]

@@ -22,13 +22,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from postseal.errors import InvalidInput
 
-__all__ = ["Clock", "IssuedCertificate", "LocalAuthority", "needs_renewal"]
+__all__ = [
+    "Clock",
+    "IssuedCertificate",
+    "LocalAuthority",
+    "is_authority",
+    "is_for_clients",
+    "names_of",
+    "needs_renewal",
+]
 
 Clock = Callable[[], float]
 """Gives the time in seconds since the epoch, as `time.time` does."""
 
 _AUTHORITY_LIFETIME = datetime.timedelta(days=3652)
-_SERVER_LIFETIME = datetime.timedelta(days=90)
+_LIFETIME = datetime.timedelta(days=90)
 # A client's clock may be behind.
 _BACKDATED = datetime.timedelta(hours=1)
 _MAX_COMMON_NAME = 64  # RFC 5280 appendix A.1: ub-common-name
@@ -36,9 +44,9 @@ _MAX_COMMON_NAME = 64  # RFC 5280 appendix A.1: ub-common-name
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IssuedCertificate:
-    """A server's certificate and its private key, both as PEM.
+    """A certificate of a server or a client and its private key, both as PEM.
 
-    `chain_pem` holds the certificate and then the authority's own, as a TLS server sends them.
+    `chain_pem` holds the certificate and then the authority's own, as TLS sends them.
     """
 
     certificate: x509.Certificate
@@ -47,7 +55,7 @@ class IssuedCertificate:
 
 
 class LocalAuthority:
-    """An authority with an EC P-256 key that issues certificates for servers and for nothing else.
+    """An authority with an EC P-256 key that issues certificates for servers and for clients.
 
     Its own certificate allows no authority below it. Make one with `create`, or read one that
     was kept with `from_pem`.
@@ -110,11 +118,10 @@ class LocalAuthority:
         key = _read_key(key_pem)
         try:
             certificate = x509.load_pem_x509_certificate(certificate_pem)
-            constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
             authority = cls(certificate=certificate, key=key)
         except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
             raise InvalidInput("the authority's certificate cannot be read") from None
-        if not constraints.value.ca:
+        if not is_authority(certificate):
             raise InvalidInput("the certificate is not that of an authority")
         if certificate.public_key() != key.public_key():
             raise InvalidInput("the authority's certificate and key do not belong together")
@@ -126,6 +133,11 @@ class LocalAuthority:
         return self._certificate
 
     @property
+    def name(self) -> str:
+        """What the authority is called: the common name of its subject."""
+        return str(self._certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+    @property
     def certificate_pem(self) -> bytes:
         """The authority's own certificate as PEM; give it to clients."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
@@ -135,26 +147,85 @@ class LocalAuthority:
         """The private key as PEM (PKCS #8), not encrypted; keep it where nobody else reads."""
         return _write_key(self._key)
 
-    def issue_server(self, names: Sequence[str], *, clock: Clock = time.time) -> IssuedCertificate:
-        """Issue a certificate and a new key for a TLS server, valid for 90 days.
+    def issue_server(
+        self, names: Sequence[str], *, clock: Clock = time.time, key_pem: bytes | None = None
+    ) -> IssuedCertificate:
+        """Issue a certificate for a TLS server, valid for 90 days.
 
-        `names` are DNS names in A-labels and IP addresses; the first is the subject's. It never
-        outlives the authority. Raises `InvalidInput` for no names, for one that cannot be in a
-        certificate, and when the authority itself has expired.
+        `names` are DNS names in A-labels and IP addresses; the first is the subject's. The key is
+        a new one, or that of `key_pem`. It never outlives the authority. Raises `InvalidInput` for
+        no names, for one that cannot be in a certificate, for a key that cannot be read, and when
+        the authority itself has expired.
         """
         if not names:
             raise InvalidInput("a server's certificate needs a name")
+        return self._issue(
+            names[0],
+            [_general_name(name) for name in names],
+            purpose=ExtendedKeyUsageOID.SERVER_AUTH,
+            clock=clock,
+            key_pem=key_pem,
+        )
+
+    def issue_client(
+        self, name: str, *, clock: Clock = time.time, key_pem: bytes | None = None
+    ) -> IssuedCertificate:
+        """Issue a certificate for a TLS client, valid for 90 days and of no use to a server.
+
+        `name` is the subject's; a mail address also becomes an rfc822Name (RFC 5280 4.2.1.6).
+        Otherwise like `issue_server`.
+        """
+        if not 0 < len(name) <= _MAX_COMMON_NAME or not name.isprintable():
+            raise InvalidInput(
+                f"the name of a client has 1 to {_MAX_COMMON_NAME} printable characters"
+            )
+        is_address = "@" in name and name.isascii()
+        return self._issue(
+            name,
+            [x509.RFC822Name(name)] if is_address else [],
+            purpose=ExtendedKeyUsageOID.CLIENT_AUTH,
+            clock=clock,
+            key_pem=key_pem,
+        )
+
+    def reissue(
+        self, issued: x509.Certificate, *, key_pem: bytes, clock: Clock = time.time
+    ) -> IssuedCertificate:
+        """Issue a certificate again, for the same names, purpose and key, with a new life.
+
+        Because the key stays, pins and TLSA records of it stay true. Raises `InvalidInput` for a
+        certificate of another authority, or one that is not of this key.
+        """
+        key = _read_key(key_pem)
+        if not self.has_issued(issued):
+            raise InvalidInput("the certificate was issued by another authority")
+        if issued.public_key() != key.public_key():
+            raise InvalidInput("the certificate and the key do not belong together")
+        if is_for_clients(issued):
+            common = issued.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            name = str(common[0].value) if common else ""
+            return self.issue_client(name, clock=clock, key_pem=key_pem)
+        return self.issue_server(names_of(issued), clock=clock, key_pem=key_pem)
+
+    def _issue(
+        self,
+        name: str,
+        alternatives: Sequence[x509.GeneralName],
+        *,
+        purpose: x509.ObjectIdentifier,
+        clock: Clock,
+        key_pem: bytes | None,
+    ) -> IssuedCertificate:
         now = _moment(clock)
-        not_after = min(now + _SERVER_LIFETIME, self._certificate.not_valid_after_utc)
+        not_after = min(now + _LIFETIME, self._certificate.not_valid_after_utc)
         if not_after <= now:
             raise InvalidInput(
                 f"the authority expired on {self._certificate.not_valid_after_utc:%Y-%m-%d}"
             )
-        # RFC 5280 4.2.1.6: without a subject, the subject alternative name must be critical.
-        fits = len(names[0]) <= _MAX_COMMON_NAME
-        common = [x509.NameAttribute(NameOID.COMMON_NAME, names[0])] if fits else []
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
+        fits = len(name) <= _MAX_COMMON_NAME
+        common = [x509.NameAttribute(NameOID.COMMON_NAME, name)] if fits else []
+        key = ec.generate_private_key(ec.SECP256R1()) if key_pem is None else _read_key(key_pem)
+        builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name(common))
             .issuer_name(self._certificate.subject)
@@ -162,13 +233,9 @@ class LocalAuthority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(max(now - _BACKDATED, self._certificate.not_valid_before_utc))
             .not_valid_after(not_after)
-            .add_extension(
-                x509.SubjectAlternativeName([_general_name(name) for name in names]),
-                critical=not fits,
-            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(for_authority=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
             )
@@ -178,8 +245,13 @@ class LocalAuthority:
                 ),
                 critical=False,
             )
-            .sign(self._key, hashes.SHA256())
         )
+        if alternatives:
+            # RFC 5280 4.2.1.6: without a subject, the subject alternative name must be critical.
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName(alternatives), critical=not fits
+            )
+        certificate = builder.sign(self._key, hashes.SHA256())
         return IssuedCertificate(
             certificate=certificate,
             chain_pem=certificate.public_bytes(serialization.Encoding.PEM) + self.certificate_pem,
@@ -200,6 +272,33 @@ def needs_renewal(certificate: x509.Certificate, now: float) -> bool:
     begin = certificate.not_valid_before_utc.timestamp()
     end = certificate.not_valid_after_utc.timestamp()
     return now < begin or end - now <= (end - begin) / 3
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate may issue others."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return False
+
+
+def is_for_clients(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate is one that `issue_client` makes."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return False
+    return ExtendedKeyUsageOID.CLIENT_AUTH in usage
+
+
+def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Give the DNS names, IP and mail addresses of a certificate, in the order they have there."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return ()
+    kinds = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
+    return tuple(str(name.value) for name in names if isinstance(name, kinds))
 
 
 def _moment(clock: Clock) -> datetime.datetime:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from postseal.tls.der import only_element
+
 __all__ = ["server_end_point"]
 
 # DER of the object identifiers of signature algorithms, and the hash that each of them uses.
@@ -22,8 +24,6 @@ _HASHES: Final = {
     _ECDSA + b"\x03": "sha384",
     _ECDSA + b"\x04": "sha512",
 }
-_SEQUENCE: Final = 0x30
-_OBJECT_IDENTIFIER: Final = 0x06
 
 
 def server_end_point(certificate: bytes) -> bytes:
@@ -34,26 +34,9 @@ def server_end_point(certificate: bytes) -> bytes:
     """
     try:
         # RFC 5280 4.1: Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, ... }
-        content, _ = _element(certificate, 0, _SEQUENCE)
-        _, behind = _element(content, 0, _SEQUENCE)
-        algorithm, _ = _element(content, behind, _SEQUENCE)
-        identifier, _ = _element(algorithm, 0, _OBJECT_IDENTIFIER)
-    except (IndexError, ValueError):
+        _, algorithm, *_ = only_element(certificate).children()
+        identifier, *_ = algorithm.children()
+    except ValueError:
         return b""
-    name = _HASHES.get(identifier)
+    name = _HASHES.get(identifier.content)
     return hashlib.new(name, certificate).digest() if name else b""
-
-
-def _element(data: bytes, start: int, tag: int) -> tuple[bytes, int]:
-    """Read one element of DER (X.690 8.1); return its content and where the next begins."""
-    if data[start] != tag:
-        raise ValueError("another element")
-    length, begin = data[start + 1], start + 2
-    if length & 0x80:
-        octets = length & 0x7F
-        length = int.from_bytes(data[begin : begin + octets], "big")
-        begin += octets
-    end = begin + length
-    if end > len(data):
-        raise ValueError("a cut element")
-    return data[begin:end], end

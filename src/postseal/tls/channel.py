@@ -12,49 +12,33 @@ from hashlib import sha256
 from typing import Final
 
 from postseal.errors import (
-    CertificateReason,
     CertificateRejected,
     HandshakeFailed,
     Phase,
     StartTLSInjection,
     TLSError,
 )
+from postseal.tls.alerts import NO_APPLICATION_PROTOCOL, broken
 from postseal.tls.binding import server_end_point
-from postseal.tls.levels import TLSLevel, TLSOutcome
-from postseal.tls.trust import Trust, client_context
+from postseal.tls.client_hello import ClientHello, ClientHelloReader, UnreadableHello
+from postseal.tls.contexts import client_context
+from postseal.tls.levels import PeerProof, TLSLevel, TLSOutcome
+from postseal.tls.names import reference_identifier
+from postseal.tls.peer import check_peer
+from postseal.tls.pins import Pin
+from postseal.tls.profiles import INTERMEDIATE, Profile
+from postseal.tls.rejection import handshake_error, peer_chain
+from postseal.tls.resumption import ResumableSession, resumable_session
+from postseal.tls.sni import ServerContext
+from postseal.tls.trust import Trust
 
 __all__ = ["Channel", "Opening"]
 
 # RFC 8446 5.1: change_cipher_spec, alert, handshake, application_data.
 _RECORD_TYPES: Final = range(20, 24)
 _READ_SIZE: Final = 65536
-
-# X509_V_ERR_* of OpenSSL, as ssl.SSLCertVerificationError.verify_code gives them.
-_REASONS: Final = {
-    9: CertificateReason.NOT_YET_VALID,
-    10: CertificateReason.EXPIRED,
-    18: CertificateReason.SELF_SIGNED,
-    19: CertificateReason.UNKNOWN_ISSUER,
-    20: CertificateReason.UNKNOWN_ISSUER,
-    21: CertificateReason.UNKNOWN_ISSUER,
-    23: CertificateReason.REVOKED,
-    26: CertificateReason.WRONG_PURPOSE,
-    62: CertificateReason.WRONG_NAME,
-    64: CertificateReason.WRONG_NAME,
-    66: CertificateReason.WEAK_KEY,
-    67: CertificateReason.WEAK_KEY,
-    68: CertificateReason.WEAK_SIGNATURE,
-    **dict.fromkeys(range(79, 95), CertificateReason.MALFORMED),
-}
-
-_HINTS: Final = {
-    CertificateReason.EXPIRED: "The server's operator must renew it; check this host's clock.",
-    CertificateReason.NOT_YET_VALID: "Check this host's clock.",
-    CertificateReason.WRONG_NAME: "Connect by a name that the certificate holds.",
-    CertificateReason.UNKNOWN_ISSUER: "For a private authority, give its certificate as CA file.",
-    CertificateReason.SELF_SIGNED: "For a private server, give its certificate as CA file.",
-    CertificateReason.MALFORMED: "The certificate breaks RFC 5280; it must be issued anew.",
-}
+# None of them is registered (RFC 7301 6), but some clients offer them.
+_MAIL_PROTOCOLS: Final = frozenset({b"smtp", b"esmtp", b"lmtp"})
 
 
 @unique
@@ -70,6 +54,11 @@ class Channel:
 
     Feed what is read from the peer to `receive`, write `data_to_send` after each call. All
     failures are `TLSError`s; after one the channel is dead and `data_to_send` holds the alert.
+    Plaintext that came whole before the fault is given first; `failure` then holds the error,
+    which the next call raises.
+
+    `is_ended` is set once nothing more will come, and `is_cut` with it where the peer did not say
+    so itself. `server_name` is the name that the client asked for, None where it gave none.
     """
 
     def __init__(
@@ -86,21 +75,50 @@ class Channel:
         )
         self._server_hostname = server_hostname
         self._opening = opening
+        self._trust: Trust | None = None
+        self._profile: Profile | None = None
         self._heard = False
+        self._hello = ClientHelloReader() if server_side else None
+        self._resumed: ResumableSession | None = None
+        self.server_name = server_hostname
         self.is_established = False
         self.is_ended = False
+        self.is_cut = False
+        self.failure: TLSError | None = None
 
     @classmethod
-    def client(cls, host: str, *, trust: Trust, level: TLSLevel, opening: Opening) -> Channel:
-        """A channel to `host`, whose name (or address) its certificate must hold."""
-        context = client_context(trust, level)
-        channel = cls(context, server_hostname=host.rstrip("."), opening=opening)
+    def client(
+        cls,
+        host: str,
+        *,
+        trust: Trust,
+        level: TLSLevel,
+        opening: Opening,
+        profile: Profile = INTERMEDIATE,
+        resume: ResumableSession | None = None,
+    ) -> Channel:
+        """A channel to `host`, whose name (or address) its certificate must hold.
+
+        `resume` is offered to the server if it was gained for the same host, trust, level and
+        profile, and passed over otherwise; it must not be offered again.
+        """
+        context = client_context(trust, level, profile)
+        channel = cls(context, server_hostname=reference_identifier(host), opening=opening)
+        if resume is not None and resume.fits(context, channel._server_hostname or ""):
+            channel._object.session = resume.session
+            channel._resumed = resume
+        channel._profile = profile
+        if level >= TLSLevel.AUTHENTICATED:
+            channel._trust = trust
         channel._advance()
         return channel
 
     @classmethod
     def server(cls, context: ssl.SSLContext, *, opening: Opening) -> Channel:
-        """A channel for a client that connected to us."""
+        """A channel for a client that connected to us.
+
+        A `ServerContext` with others for other names gives way to the one that the client names.
+        """
         return cls(context, opening=opening)
 
     def data_to_send(self) -> bytes:
@@ -109,30 +127,35 @@ class Channel:
 
     def send(self, plaintext: bytes) -> None:
         """Seal plaintext; the handshake must be done."""
+        if self.failure is not None:
+            raise self.failure
+        if not self.is_established:
+            raise TLSError("nothing can be sealed before the end of the TLS handshake")
         view = memoryview(plaintext)
         try:
             while view:
                 view = view[self._object.write(view) :]
         except ssl.SSLError as error:
-            raise TLSError(f"the TLS connection broke: {_words(error)}") from None
+            raise broken(error) from None
 
     def receive(self, ciphertext: bytes) -> bytes:
-        """Take ciphertext; return the plaintext it completes.
-
-        `is_ended` is set once the peer said close_notify: nothing follows.
-        """
+        """Take ciphertext; return the plaintext it completes."""
+        if self.failure is not None:
+            raise self.failure
         if not self._heard and ciphertext:
             self._heard = True
             self._check_record(ciphertext)
         self._incoming.write(ciphertext)
         if not self.is_established:
-            self._advance()
+            if self._hello is None or self._hear_hello(self._hello, ciphertext):
+                self._advance()
             if not self.is_established:
                 return b""
         return self._read()
 
     def end_of_stream(self) -> None:
-        """The connection ended below: during the handshake, that is its failure."""
+        """The connection ended below: a cut, and during the handshake its failure."""
+        self.is_cut = not self.is_ended
         self.is_ended = True
         if not self.is_established:
             raise HandshakeFailed(
@@ -147,25 +170,67 @@ class Channel:
             # Either its close_notify has not come (we do not wait for it), or the channel broke.
             return
 
-    def outcome(self, *, trust: Trust | None = None) -> TLSOutcome:
-        """What the channel has; `trust` names the authorities that were asked, for clients."""
+    def resumable(self) -> ResumableSession | None:
+        """What a client needs to resume this session in another connection, if the server lets it.
+
+        To be asked after the first plaintext: before, the server may not have given it yet. It
+        costs as much time as a part of a handshake.
+        """
+        if self._server_hostname is None or not self.is_established or self.failure is not None:
+            return None
+        return resumable_session(
+            self._object,
+            server_name=self._server_hostname,
+            chain=self.peer_chain(),
+            resumed=self._resumed if self.is_resumed else None,
+        )
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the handshake took up an earlier session, and its proof of who the peer is."""
+        return bool(self._object.session_reused)
+
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """The certificates that the peer showed, in DER, its own first.
+
+        Of a resumed connection they are those of the first handshake.
+        """
+        if self._resumed is not None and self.is_resumed:
+            return self._resumed.chain
+        return peer_chain(self._object)
+
+    def outcome(self) -> TLSOutcome:
+        """What the channel has, once it is established."""
         cipher = self._object.cipher()
-        certificate = self._object.getpeercert(binary_form=True)
-        verified = self._object.context.verify_mode is ssl.CERT_REQUIRED
+        certificate = self._object.getpeercert(binary_form=True) or b""
+        proof = self._trust.proof if self._trust else None
+        authenticated_by = ""
+        if proof is PeerProof.PKIX:
+            # What was done counts here, not what was asked for.
+            if self._object.context.verify_mode is ssl.CERT_REQUIRED:
+                authenticated_by = f"certificate for {self._server_hostname}, {self._trust}"
+            else:
+                proof = None
+        elif proof is PeerProof.PIN:
+            authenticated_by = f"pinned key {Pin.of_certificate(certificate)}"
         return TLSOutcome(
-            level=TLSLevel.AUTHENTICATED if verified else TLSLevel.ENCRYPTED,
+            level=TLSLevel.AUTHENTICATED if authenticated_by else TLSLevel.ENCRYPTED,
             version=self._object.version(),
             cipher=cipher[0] if cipher else None,
-            authenticated_by=(
-                f"certificate for {self._server_hostname}, {trust or 'given authorities'}"
-                if verified
-                else ""
-            ),
+            authenticated_by=authenticated_by,
             peer_certificate=sha256(certificate).hexdigest() if certificate else "",
+            proof=proof,
+            profile=self._profile.name if self._profile else "",
+            is_resumed=self.is_resumed,
+            group=self._group(),
+            server_name=self.server_name or "",
         )
 
     def channel_binding(self) -> bytes:
-        """The `tls-server-end-point` of the peer's certificate; empty where there is none."""
+        """The `tls-server-end-point` of the server's certificate; empty where there is none."""
+        context = self._object.context
+        if self._server_hostname is None:
+            return context.end_point if isinstance(context, ServerContext) else b""
         return server_end_point(self._object.getpeercert(binary_form=True) or b"")
 
     def _advance(self) -> None:
@@ -174,8 +239,44 @@ class Channel:
         except ssl.SSLWantReadError:
             return
         except ssl.SSLError as error:
-            raise self._handshake_error(error) from None
+            raise handshake_error(error, self._object) from None
+        if self._trust is not None:
+            try:
+                check_peer(self._object, self._server_hostname or "", self._trust)
+            except CertificateRejected:
+                # The end of the handshake stays unsaid, and with it our own certificate.
+                self._outgoing.read()
+                raise
         self.is_established = True
+
+    def _group(self) -> str | None:
+        # Python 3.15 tells; before, nothing does.
+        group = getattr(self._object, "group", None)
+        return str(group()) if callable(group) else None
+
+    def _hear_hello(self, reader: ClientHelloReader, ciphertext: bytes) -> bool:
+        """Tell whether the ClientHello is complete; then the certificate for it is chosen."""
+        try:
+            hello = reader.feed(ciphertext)
+        except UnreadableHello:
+            # OpenSSL finds the fault and the alert for it.
+            hello = ClientHello()
+        if hello is None:
+            return False
+        self._hello = None
+        if hello.protocols and _MAIL_PROTOCOLS.isdisjoint(hello.protocols):
+            # RFC 7301 3.2. A browser whose connection was led here must not be answered: what
+            # mail servers say can be made to look like a page (the ALPACA attack).
+            self._outgoing.write(NO_APPLICATION_PROTOCOL)
+            self.failure = HandshakeFailed(
+                "the client offers other protocols than mail", phase=Phase.HANDSHAKE
+            )
+            raise self.failure
+        self.server_name = hello.server_name
+        context = self._object.context
+        if isinstance(context, ServerContext):
+            self._object.context = context.for_name(hello.server_name)
+        return True
 
     def _read(self) -> bytes:
         pieces: list[bytes] = []
@@ -188,7 +289,9 @@ class Channel:
         except ssl.SSLZeroReturnError:
             self.is_ended = True
         except ssl.SSLError as error:
-            raise TLSError(f"the TLS connection broke: {_words(error)}") from None
+            self.failure = broken(error)
+            if not pieces:
+                raise self.failure from None
         return b"".join(pieces)
 
     def _check_record(self, ciphertext: bytes) -> None:
@@ -215,20 +318,3 @@ class Channel:
             phase=Phase.HANDSHAKE,
             hint="A port that greets in clear wants STARTTLS: use smtp:// instead of smtps://.",
         )
-
-    def _handshake_error(self, error: ssl.SSLError) -> TLSError:
-        if not isinstance(error, ssl.SSLCertVerificationError):
-            return HandshakeFailed(
-                f"the TLS handshake failed: {_words(error)}", phase=Phase.HANDSHAKE
-            )
-        reason = _REASONS.get(error.verify_code, CertificateReason.OTHER)
-        return CertificateRejected(
-            f"the certificate was not accepted: {reason} ({error.verify_message})",
-            reason=reason,
-            phase=Phase.HANDSHAKE,
-            hint=_HINTS.get(reason),
-        )
-
-
-def _words(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).replace("_", " ").lower()

@@ -1,97 +1,265 @@
-"""Whom a client trusts, and the TLS settings that follow from it (RFC 9325)."""
+"""Whom a client trusts, and as whom it presents itself (RFC 5280 6.1.1)."""
 
 from __future__ import annotations
 
+import re
 import ssl
-from dataclasses import dataclass
-from functools import lru_cache
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import Enum, unique
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from postseal.errors import InvalidSetting
-from postseal.tls.levels import TLSLevel
+from postseal.errors import InvalidSetting, MissingExtra
+from postseal.tls.identity import ClientCertificate
+from postseal.tls.levels import PeerProof
+from postseal.tls.pins import NoBackupPin, Pin
 
-__all__ = ["Trust", "client_context", "server_context"]
+__all__ = ["Authorities", "CertificateRules", "Trust"]
 
-# RFC 9325 4.2 for TLS 1.2: forward secrecy and AEAD only. TLS 1.3 has nothing else.
-_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+# As people name certificates, and as `openssl rehash` does.
+_CERTIFICATE_FILE: Final = re.compile(r".+\.(?:pem|crt|cer)|[0-9a-f]{8}\.\d+")
+_MAX_CERTIFICATE_FILES: Final = 1000
+_PINS: Final = "Give one, and another of a key in reserve."
 
 
-@dataclass(frozen=True, slots=True)
+@unique
+class Authorities(Enum):
+    """Who may vouch for a server."""
+
+    SYSTEM = "system authorities"
+    CERTIFI = "authorities of certifi"
+    GIVEN = "given authorities"
+    NOBODY = "nobody: the pinned key itself"
+    ANYBODY = "anybody"
+
+
+@unique
+class CertificateRules(Enum):
+    """How closely certificates must follow RFC 5280 to be taken."""
+
+    STRICT = "strict"
+    SLOPPY = "sloppy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """The authorities that may vouch for a server: those of the system, or those of one file."""
+    """How a client tells that a server is the one that was meant.
 
-    ca_file: str | None = None
+    Make one with `system`, `certifi`, `only` or `pinned`, and refine it with `and_pinned`,
+    `with_revocation_list` and `with_client_certificate`, which give another. A value: caches and
+    pools tell connections apart by it. `ca_path` is a PEM file or a directory of such files.
+    """
+
+    authorities: Authorities = Authorities.SYSTEM
+    ca_path: str | None = None
+    pins: frozenset[Pin] = frozenset()
+    revocation_list: str | None = None
+    rules: CertificateRules = CertificateRules.STRICT
+    client_certificate: ClientCertificate | None = None
+
+    def __post_init__(self) -> None:
+        if (self.authorities is Authorities.GIVEN) is not bool(self.ca_path):
+            raise InvalidSetting(
+                "authorities are given by the path of a file or directory",
+                hint="Use Trust.only(path), or Trust.system().",
+            )
+        if self.authorities is Authorities.NOBODY and not self.pins:
+            raise InvalidSetting("without authorities there must be a pin", hint=_PINS)
 
     @classmethod
-    def system(cls) -> Trust:
-        """Trust what the operating system trusts."""
+    def system(cls) -> Self:
+        """Trust what OpenSSL on this machine trusts (SSL_CERT_FILE and SSL_CERT_DIR say more)."""
         return cls()
 
     @classmethod
-    def only(cls, ca_file: str | Path) -> Trust:
-        """Trust the authorities in a PEM file, and no others."""
-        return cls(str(ca_file))
+    def certifi(cls) -> Self:
+        """Trust what Mozilla trusts, as the package certifi has it."""
+        return cls(authorities=Authorities.CERTIFI)
+
+    @classmethod
+    def only(cls, ca_path: str | Path) -> Self:
+        """Trust the authorities in a PEM file, or in the PEM files of a directory, and no others.
+
+        The files of a directory are those named `*.pem`, `*.crt` and `*.cer`, and those that
+        `openssl rehash` makes.
+        """
+        return cls(authorities=Authorities.GIVEN, ca_path=str(ca_path))
+
+    @classmethod
+    def pinned(cls, *pins: str) -> Self:
+        """Trust a server that has one of these public keys, whatever its certificate says.
+
+        A pin is `sha256/` and Base64 (see `Pin`). It must be the server's own key; to pin an
+        authority, give its certificate to `only`. Warns with `NoBackupPin` about a single pin.
+        Raises `InvalidSetting`.
+        """
+        return cls(authorities=Authorities.NOBODY, pins=_read_pins(pins))
+
+    @classmethod
+    def dangerous_accept_any_certificate(cls) -> Self:
+        """Take whoever answers for the server that was meant, credentials and all.
+
+        Whoever is on the path can read and change everything. The level of such a connection is
+        ENCRYPTED and no more; a policy that asks for AUTHENTICATED lets it pass for the sake of
+        this call.
+        """
+        return cls(authorities=Authorities.ANYBODY)
+
+    def and_pinned(self, *pins: str) -> Self:
+        """Ask, besides, that the server's own key is one of these; see `pinned`."""
+        self._require_verification("pins beside authorities")
+        return replace(self, pins=self.pins | _read_pins(pins))
+
+    def with_revocation_list(self, path: str | Path) -> Self:
+        """Ask, besides, that the server's certificate is not revoked (RFC 5280 6.3).
+
+        The PEM file holds one list or more; a certificate whose issuer has no valid list in it is
+        refused.
+        """
+        self._require_verification("a revocation list")
+        return replace(self, revocation_list=str(path))
+
+    def with_client_certificate(
+        self,
+        chain_file: str | Path,
+        key_file: str | Path,
+        *,
+        password: Callable[[], str] | None = None,
+    ) -> Self:
+        """Present this certificate to servers that ask for one."""
+        mine = ClientCertificate(str(chain_file), str(key_file), password)
+        return replace(self, client_certificate=mine)
+
+    def dangerous_accept_sloppy_certificates(self) -> Self:
+        """Take certificates that break RFC 5280 in ways that OpenSSL can overlook.
+
+        For private authorities whose certificates lack extensions; names, dates, signatures and
+        keys count as ever.
+        """
+        return replace(self, rules=CertificateRules.SLOPPY)
+
+    @property
+    def verifies_chain(self) -> bool:
+        """Whether a chain of certificates has to lead to an authority."""
+        return self.proof is PeerProof.PKIX
+
+    @property
+    def proof(self) -> PeerProof:
+        """What proves a server's identity by this trust."""
+        match self.authorities:
+            case Authorities.NOBODY:
+                return PeerProof.PIN
+            case Authorities.ANYBODY:
+                return PeerProof.WAIVED
+            case _:
+                return PeerProof.PKIX
+
+    def load_into(self, context: ssl.SSLContext) -> None:
+        """Let a context verify chains by this trust.
+
+        Raises `InvalidSetting` for files that cannot be used and for a system without authorities,
+        `MissingExtra` where certifi is not installed.
+        """
+        match self.authorities:
+            case Authorities.SYSTEM:
+                _load_system(context)
+            case Authorities.CERTIFI:
+                _load_file(context, _certifi_file(), "CA file")
+            case Authorities.GIVEN:
+                for file in _certificate_files(Path(self.ca_path or "")):
+                    _load_file(context, file, "CA file")
+            case Authorities.NOBODY | Authorities.ANYBODY:
+                return
+        if self.rules is CertificateRules.STRICT:
+            # What Python 3.13 does by itself, in every version of it.
+            context.verify_flags |= ssl.VERIFY_X509_STRICT
+        else:
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        # A given intermediate suffices, as in Python 3.13.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        if self.revocation_list is not None:
+            _load_file(context, Path(self.revocation_list), "revocation list")
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
     def __str__(self) -> str:
-        return f"authorities in {self.ca_file}" if self.ca_file else "system authorities"
+        who = f"authorities in {self.ca_path}" if self.ca_path else self.authorities.value
+        if self.pins and self.verifies_chain:
+            return f"{who}, and a pinned key"
+        return who
+
+    def _require_verification(self, what: str) -> None:
+        if not self.verifies_chain:
+            raise InvalidSetting(f"{what} have no meaning where no authority is asked")
 
 
-@lru_cache(maxsize=64)
-def client_context(trust: Trust, level: TLSLevel) -> ssl.SSLContext:
-    """The context for connections to servers, verifying the peer when `level` is AUTHENTICATED.
+def _read_pins(texts: tuple[str, ...]) -> frozenset[Pin]:
+    if not texts:
+        raise InvalidSetting("no pin was given", hint=_PINS)
+    pins = frozenset(map(Pin.parse, texts))
+    if len(pins) == 1:
+        warnings.warn(
+            "one pin alone: when the server's key is renewed or lost, nothing can be sent any "
+            "more; add the pin of a key in reserve",
+            NoBackupPin,
+            stacklevel=3,
+        )
+    return pins
 
-    Raises `InvalidSetting` when the CA file cannot be read. Contexts are cached: a changed CA
-    file is seen by new processes.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    _harden(context)
-    if level < TLSLevel.AUTHENTICATED:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    # What Python 3.13 does by itself: RFC 5280 to the letter, and a pinned intermediate suffices.
-    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-    # RFC 9525 6.3: the subject alternative names count, the common name never.
-    context.hostname_checks_common_name = False
-    if trust.ca_file is None:
-        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-        return context
-    try:
-        context.load_verify_locations(cafile=trust.ca_file)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+
+def _load_system(context: ssl.SSLContext) -> None:
+    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if context.cert_store_stats()["x509_ca"]:
+        return
+    # The files of a directory are read when they are needed.
+    directory = ssl.get_default_verify_paths().capath
+    if not directory or not any(Path(directory).glob("*.[0-9]")):
         raise InvalidSetting(
-            f"the CA file {trust.ca_file} cannot be used: {reason}",
-            hint="It must be a readable PEM file with at least one certificate.",
-        ) from None
-    return context
+            "this system has no certificate authorities where OpenSSL looks for them",
+            hint="Install them (Debian: ca-certificates), give a CA file, or use Trust.certifi().",
+        )
 
 
-def server_context(certificate_file: str | Path, key_file: str | Path) -> ssl.SSLContext:
-    """The context for listeners, with a certificate chain and its private key in PEM files.
-
-    Raises `InvalidSetting` when they cannot be read or do not belong together.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _harden(context)
+def _certifi_file() -> Path:
     try:
-        context.load_cert_chain(certificate_file, key_file, password=_refuse_encrypted_key)
+        where: str = import_module("certifi").where()
+    except ModuleNotFoundError:
+        raise MissingExtra(
+            "the authorities of certifi need the package certifi",
+            hint="Install it with: pip install certifi.",
+        ) from None
+    return Path(where)
+
+
+def _certificate_files(directory: Path) -> Iterable[Path]:
+    try:
+        if not directory.is_dir():
+            return (directory,)
+        names = sorted(filter(_CERTIFICATE_FILE.fullmatch, (p.name for p in directory.iterdir())))
     except (OSError, ValueError) as error:
         raise InvalidSetting(
-            f"the certificate {certificate_file} with the key {key_file} cannot be used: {error}",
-            hint="Both must be readable PEM files, the key unencrypted and that of the "
-            "certificate.",
+            f"the CA directory {directory} cannot be used: {_words(error)}"
         ) from None
-    return context
+    if not 0 < len(names) <= _MAX_CERTIFICATE_FILES:
+        raise InvalidSetting(
+            f"the CA directory {directory} has {len(names)} files with certificates",
+            hint=f"It needs 1 to {_MAX_CERTIFICATE_FILES}, named *.pem, *.crt or *.cer.",
+        )
+    return (directory / name for name in names)
 
 
-def _harden(context: ssl.SSLContext) -> None:
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(_SUITES)
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+def _load_file(context: ssl.SSLContext, path: Path, kind: str) -> None:
+    try:
+        context.load_verify_locations(cafile=path)
+    except (OSError, ValueError) as error:
+        raise InvalidSetting(
+            f"the {kind} {path} cannot be used: {_words(error)}",
+            hint="It must be a readable PEM file with at least one "
+            + ("list." if kind == "revocation list" else "certificate."),
+        ) from None
 
 
-def _refuse_encrypted_key() -> str:
-    # Without this, OpenSSL asks for a passphrase on the terminal and the process hangs.
-    raise ValueError("the private key is encrypted")
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

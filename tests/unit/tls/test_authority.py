@@ -15,7 +15,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from postseal.errors import InvalidInput
-from postseal.tls.authority import IssuedCertificate, LocalAuthority, needs_renewal
+from postseal.tls.authority import (
+    IssuedCertificate,
+    LocalAuthority,
+    is_for_clients,
+    names_of,
+    needs_renewal,
+)
 
 NAMES = ("mail.example.com", "localhost", "127.0.0.1", "::1")
 NOON = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC).timestamp()
@@ -184,6 +190,72 @@ def other_kind_of_key() -> bytes:
 def test_names_that_cannot_be_certified_are_refused(names: list[str], reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
         LocalAuthority.create().issue_server(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [("ada@example.com", ("ada@example.com",)), ("relay-7", ()), ("Ada Lovelace", ())],
+)
+def test_a_clients_certificate_is_of_no_use_to_a_server(
+    name: str, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    authority = LocalAuthority.create()
+    issued = authority.issue_client(name)
+    assert is_for_clients(issued.certificate)
+    assert names_of(issued.certificate) == names
+    assert issued.certificate.subject.rfc4514_string() == f"CN={name}"
+    with pytest.raises(ssl.SSLCertVerificationError, match="unsuitable certificate purpose"):
+        shake_hands(authority, issued, "relay-7", tmp_path)
+
+
+@pytest.mark.needs("openssl")
+def test_openssl_takes_a_clients_certificate(
+    tmp_path: Path, program: Callable[[str], Path]
+) -> None:
+    authority = LocalAuthority.create()
+    root, leaf = tmp_path / "ca.pem", tmp_path / "client.pem"
+    root.write_bytes(authority.certificate_pem)
+    leaf.write_bytes(authority.issue_client("ada@example.com").chain_pem)
+    command = [str(program("openssl")), "verify", "-x509_strict", "-CAfile", str(root)]
+    for purpose, accepts in (("sslclient", True), ("sslserver", False)):
+        done = subprocess.run(
+            [*command, "-purpose", purpose, "-verify_email", "ada@example.com", str(leaf)],
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode == 0) is accepts
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "a\0b", "a\nb"])
+def test_a_client_needs_a_name_that_fits(name: str) -> None:
+    with pytest.raises(InvalidInput, match="1 to 64 printable characters"):
+        LocalAuthority.create().issue_client(name)
+
+
+def test_what_is_issued_again_is_the_same_but_for_its_life(tmp_path: Path) -> None:
+    authority = LocalAuthority.create(clock=lambda: NOON)
+    server = authority.issue_server(NAMES, clock=lambda: NOON)
+    for issued in (server, authority.issue_client("ada@example.com", clock=lambda: NOON)):
+        again = authority.reissue(
+            issued.certificate, key_pem=issued.key_pem, clock=lambda: NOON + 80 * DAY
+        )
+        old, new = issued.certificate, again.certificate
+        assert new.not_valid_after_utc.timestamp() == NOON + 170 * DAY
+        assert new.serial_number != old.serial_number
+        # Pins and TLSA records stay true.
+        assert new.public_key() == old.public_key()
+        assert again.key_pem == issued.key_pem
+        assert (new.subject, names_of(new)) == (old.subject, names_of(old))
+        assert is_for_clients(new) is is_for_clients(old)
+
+
+def test_what_is_of_others_is_not_issued_again() -> None:
+    one, other = LocalAuthority.create(), LocalAuthority.create()
+    issued = one.issue_server(NAMES)
+    with pytest.raises(InvalidInput, match="issued by another authority"):
+        other.reissue(issued.certificate, key_pem=issued.key_pem)
+    with pytest.raises(InvalidInput, match="do not belong together"):
+        one.reissue(issued.certificate, key_pem=one.issue_server(NAMES).key_pem)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65])
