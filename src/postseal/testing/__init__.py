@@ -1,9 +1,10 @@
-"""Mail conversations without a network: scripted servers in memory, on a clock that tests move."""
+"""Mail conversations without a network: servers and a DNS in memory, on a clock that tests move."""
 
 from __future__ import annotations
 
 from postseal.testing.clock import ManualClock
 from postseal.testing.network import MemoryNetwork
+from postseal.testing.resolver import MemoryResolver
 from postseal.testing.script import Break, End, Hear, Say, Stall, Step, Wait, transcript
 from postseal.testing.stream import ScriptedStream
 
@@ -13,6 +14,7 @@ __all__ = [
     "Hear",
     "ManualClock",
     "MemoryNetwork",
+    "MemoryResolver",
     "Say",
     "ScriptedStream",
     "Stall",

@@ -20,7 +20,7 @@ class MemoryNetwork(Network):
     `scripts` are transcripts or steps (see `transcript`), one for each connection in order; an
     error is raised to the client instead, a `TimedOut` after its whole deadline. Without a script
     left, connecting is refused. `streams` are the connections made, `connected` their hosts and
-    ports, failed attempts included.
+    ports (the path and 0 for a Unix domain socket), failed attempts included.
     """
 
     def __init__(
@@ -44,17 +44,21 @@ class MemoryNetwork(Network):
         self.connected.append((host, port))
         if not self._scripts:
             raise ConnectError(f"port {port} of {host} cannot be reached", phase=Phase.CONNECT)
+        return self._play(deadline, peer=self._peer_address, local=self._local_address)
+
+    async def connect_unix(self, path: str, deadline: float) -> Stream:
+        self.connected.append((path, 0))
+        if not self._scripts:
+            raise ConnectError(f"the socket {path} cannot be reached", phase=Phase.CONNECT)
+        return self._play(deadline, peer="", local="")
+
+    def _play(self, deadline: float, *, peer: str, local: str) -> Stream:
         script = self._scripts.popleft()
         if isinstance(script, MailError):
             if isinstance(script, TimedOut):
                 self.clock.advance_to(deadline)
             raise script
-        stream = ScriptedStream(
-            script,
-            clock=self.clock,
-            peer_address=self._peer_address,
-            local_address=self._local_address,
-        )
+        stream = ScriptedStream(script, clock=self.clock, peer_address=peer, local_address=local)
         self.streams.append(stream)
         return stream
 

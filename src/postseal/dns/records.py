@@ -1,0 +1,96 @@
+"""dnspython's records turned into Postseal's, with whatever no mail server can use left out."""
+
+from __future__ import annotations
+
+import ipaddress
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeVar
+
+import dns.name
+import dns.rdata
+import dns.rdtypes.ANY.MX
+from dns.rdtypes.ANY.TXT import TXT
+from dns.rdtypes.IN.A import A
+from dns.rdtypes.IN.AAAA import AAAA
+
+from postseal.dns.answers import MX, Answer, ResolverFailure
+from postseal.dns.messages import host_text
+from postseal.errors import InvalidInput, Phase
+from postseal.tls.tlsa import TLSA
+
+__all__ = ["addresses_of", "exchangers_of", "texts_of", "tlsa_of"]
+
+T = TypeVar("T")
+
+
+def exchangers_of(answer: Answer[dns.rdata.Rdata]) -> Answer[MX]:
+    """Give the MX records by preference, without those whose host is none.
+
+    Raises `ResolverFailure` where no other are left: the domain means to take mail, and a null MX
+    or no MX is another thing.
+    """
+    records = [
+        MX(rdata.preference, host)
+        for rdata in answer.records
+        if isinstance(rdata, dns.rdtypes.ANY.MX.MX)
+        and (host := _exchanger(rdata.exchange)) is not None
+    ]
+    if answer.records and not records:
+        raise ResolverFailure(f"no MX record of {answer.name} names a host", phase=Phase.RESOLVE)
+    return _with(answer, tuple(sorted(records)))
+
+
+def addresses_of(answer: Answer[dns.rdata.Rdata]) -> Answer[IPv4Address | IPv6Address]:
+    """Give the addresses of A or AAAA records."""
+    return _with(
+        answer,
+        tuple(
+            ipaddress.ip_address(rdata.address)
+            for rdata in answer.records
+            if isinstance(rdata, A | AAAA)
+        ),
+    )
+
+
+def tlsa_of(answer: Answer[dns.rdata.Rdata]) -> Answer[TLSA]:
+    """Give the TLSA records, unusable ones included: they count as well (RFC 7672 2.2).
+
+    Raises `ResolverFailure` for one that is too short to be any.
+    """
+    try:
+        records = tuple(
+            TLSA.from_wire(rdata.data)
+            for rdata in answer.records
+            if isinstance(rdata, dns.rdata.GenericRdata)
+        )
+    except InvalidInput as error:
+        raise ResolverFailure(error.text, phase=Phase.RESOLVE) from error
+    return _with(answer, records)
+
+
+def texts_of(answer: Answer[dns.rdata.Rdata]) -> Answer[str]:
+    """Give the TXT records, the strings of each joined without a space between them."""
+    return _with(
+        answer,
+        tuple(
+            b"".join(rdata.strings).decode("latin-1")
+            for rdata in answer.records
+            if isinstance(rdata, TXT)
+        ),
+    )
+
+
+def _exchanger(name: dns.name.Name) -> str | None:
+    host = host_text(name)
+    if host:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return host
+        # RFC 5321 5.1 wants a name; an address would be connected to unasked.
+        return None
+    return host
+
+
+def _with(answer: Answer[dns.rdata.Rdata], records: tuple[T, ...]) -> Answer[T]:
+    return Answer(records, answer.authentic, answer.name, answer.ttl)
