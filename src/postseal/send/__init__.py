@@ -6,14 +6,17 @@ from postseal.send.core import Verification
 from postseal.send.endpoint import Endpoint
 from postseal.send.mailer import AsyncMailer, Mailer
 from postseal.send.many import Sent
+from postseal.send.outgoing import Framing, Outgoing
 from postseal.send.results import Delivery, Refusal
 from postseal.send.timeouts import Timeouts
-from postseal.send.transaction import Outgoing
+from postseal.smtp.delivery_options import DeliveryOptions
 
 __all__ = [
     "AsyncMailer",
     "Delivery",
+    "DeliveryOptions",
     "Endpoint",
+    "Framing",
     "Mailer",
     "Outgoing",
     "Refusal",

@@ -12,12 +12,15 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
-from postseal.send.network import Gate, Network, Stream
+from postseal.send.network import Attendant, Gate, Network, Stream
 
 __all__ = ["AsyncioNetwork", "AsyncioStream", "listen"]
 
 # Reading pauses above this many octets that nobody has taken.
 _HIGH_WATER = 256 * 1024
+# What is smaller waits for the end of the loop's turn, and leaves together with what the other
+# connections have to say: a peer process is woken once for all of them, not once for each.
+_SMALL = 16 * 1024
 # How long a peer may take to fetch what was written before the close.
 _LINGER = 10.0
 # RFC 8305 5: Connection Attempt Delay.
@@ -54,6 +57,20 @@ class AsyncioNetwork(Network):
             ) from error
         return stream
 
+    async def connect_unix(self, path: str, deadline: float) -> Stream:
+        """Suspend until the listener takes the connection."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(deadline):
+                _, stream = await loop.create_unix_connection(AsyncioStream, path)
+        except TimeoutError:
+            raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
+        except OSError as error:
+            raise ConnectError(
+                f"the socket {path} cannot be reached: {error}", phase=Phase.CONNECT
+            ) from error
+        return stream
+
     def gate(self, places: int) -> Gate:
         """A gate for tasks."""
         return _TaskGate(places)
@@ -68,12 +85,15 @@ class AsyncioStream(asyncio.Protocol, Stream):
         self._arrived: list[bytes] = []
         self._arrived_size = 0
         self._reading_paused = False
+        self._unsent = bytearray()
         self._writing_paused = False
         self._ended = False
         self._error: Exception | None = None
-        self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
-        self._waiting: asyncio.Future[None] | None = None
+        self._hear: Attendant | None = None
+        self._next_due: Callable[[], float] | None = None
+        self._reader: asyncio.Future[bool] | None = None
+        self._writer: asyncio.Future[bool] | None = None
+        self._waiting: asyncio.Future[bool] | None = None
         self._due = 0.0
         self._late = ""
         self._alarm: asyncio.TimerHandle | None = None
@@ -98,8 +118,8 @@ class AsyncioStream(asyncio.Protocol, Stream):
                 raise Disconnected(f"the connection broke: {self._error}") from self._error
             if self._ended:
                 return b""
-            self._reader = self._loop.create_future()
-            await self._wait(self._reader, deadline, _NO_DATA)
+            self._reader = self._expect(deadline, _NO_DATA)
+            await self._reader
         arrived = self._arrived
         data = arrived[0] if len(arrived) == 1 else b"".join(arrived)
         arrived.clear()
@@ -113,16 +133,26 @@ class AsyncioStream(asyncio.Protocol, Stream):
         """Hand the data to the loop; suspend while too much is under way."""
         self._check_time(deadline, _NOT_TAKEN)
         self._check_writable()
-        self._transport.write(data)
-        try:
-            while self._writing_paused:
-                self._writer = self._loop.create_future()
-                await self._wait(self._writer, deadline, _NOT_TAKEN)
-                self._check_writable()
-        except BaseException:
-            # What the peer did not take until now is not kept for it any longer.
-            self._transport.abort()
-            raise
+        self._post(data)
+        if self._writing_paused:
+            await self._wait_for_room(deadline)
+
+    async def attend(self, hear: Attendant, due: Callable[[], float]) -> None:
+        """Answer in the turn of the loop that brings the octets, without waking the task."""
+        while True:
+            if self._arrived or self._ended or self._writing_paused:
+                await self._wait_for_room(due())
+                if (answer := hear(await self.read(due()))) is None:
+                    return
+                await self.write(answer, due())
+                continue
+            self._hear, self._next_due = hear, due
+            self._reader = self._expect(due(), _NO_DATA)
+            try:
+                if await self._reader:
+                    return
+            finally:
+                self._hear = None
 
     def has_input(self) -> bool:
         """True when something arrived or the connection ended."""
@@ -130,6 +160,7 @@ class AsyncioStream(asyncio.Protocol, Stream):
 
     def close(self) -> None:
         """Close after what was written is sent, or the peer did not take it for ten seconds."""
+        self._send()
         self._transport.close()
         if self._transport.get_write_buffer_size():
             # A peer that stops reading would keep the connection open for ever.
@@ -142,6 +173,7 @@ class AsyncioStream(asyncio.Protocol, Stream):
 
     def abort(self) -> None:
         """Close at once; what was not sent is lost."""
+        self._unsent.clear()
         self._transport.abort()
 
     # -- what the event loop calls --------------------------------------------------------------
@@ -154,6 +186,9 @@ class AsyncioStream(asyncio.Protocol, Stream):
 
     def data_received(self, data: bytes) -> None:
         """Keep the data for the reader, and hold the peer back when it is too much."""
+        if self._hear is not None and not self._arrived:
+            self._answer(data, self._hear)
+            return
         self._arrived.append(data)
         self._arrived_size += len(data)
         if self._arrived_size > _HIGH_WATER and not self._reading_paused:
@@ -188,14 +223,58 @@ class AsyncioStream(asyncio.Protocol, Stream):
 
     # -----------------------------------------------------------------------------------------
 
-    async def _wait(self, event: asyncio.Future[None], deadline: float, late: str) -> None:
-        self._waiting, self._due, self._late = event, deadline, late
+    def _answer(self, data: bytes, hear: Attendant) -> None:
+        try:
+            answer = hear(data)
+        except Exception as error:  # noqa: BLE001
+            # It is the business of who attends, not of the event loop.
+            self._hear = None
+            if self._reader is not None and not self._reader.done():
+                self._reader.set_exception(error)
+            return
+        if answer is None:
+            self._hear = None
+            _wake(self._reader, asked=True)
+            return
+        if self._next_due is not None:
+            self._due = self._next_due()
+        self._post(answer)
+        if self._writing_paused:
+            self._hear = None
+            _wake(self._reader)
+
+    def _post(self, data: bytes) -> None:
+        if not data:
+            return
+        if not self._unsent:
+            self._loop.call_soon(self._send)
+        self._unsent += data
+        if len(self._unsent) > _SMALL:
+            self._send()
+
+    async def _wait_for_room(self, deadline: float) -> None:
+        try:
+            while self._writing_paused:
+                self._writer = self._expect(deadline, _NOT_TAKEN)
+                await self._writer
+                self._check_writable()
+        except BaseException:
+            # What the peer did not take until now is not kept for it any longer.
+            self._transport.abort()
+            raise
+
+    def _expect(self, deadline: float, late: str) -> asyncio.Future[bool]:
+        """Make the event to be awaited now; it fails with `TimedOut` at the deadline."""
+        self._waiting = event = self._loop.create_future()
+        self._due, self._late = deadline, late
         if self._alarm is None or deadline < self._alarm.when():
             self._set_alarm()
-        try:
-            await event
-        finally:
-            self._waiting = None
+        return event
+
+    def _send(self) -> None:
+        if self._unsent and not self._transport.is_closing():
+            data, self._unsent = self._unsent, bytearray()
+            self._transport.write(data)
 
     def _set_alarm(self) -> None:
         # One timer a connection, moved when it rings too early: most waits are over long before,
@@ -206,7 +285,7 @@ class AsyncioStream(asyncio.Protocol, Stream):
 
     def _ring(self) -> None:
         self._alarm = None
-        if self._waiting is None:
+        if self._waiting is None or self._waiting.done():
             return
         if self._loop.time() < self._due:
             self._set_alarm()
@@ -262,12 +341,12 @@ class _TaskGate(Gate):
         self._semaphore.release()
 
 
-def _wake(event: asyncio.Future[None] | None) -> None:
+def _wake(event: asyncio.Future[bool] | None, *, asked: bool = False) -> None:
     if event is not None and not event.done():
-        event.set_result(None)
+        event.set_result(asked)
 
 
-def _expire(event: asyncio.Future[None], late: str) -> None:
+def _expire(event: asyncio.Future[bool], late: str) -> None:
     if not event.done():
         event.set_exception(TimedOut(late))
 

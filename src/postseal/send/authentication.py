@@ -3,17 +3,93 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from inspect import isawaitable
+from typing import Protocol, Self, TypeAlias
 
-from postseal.errors import AuthError, MailError, Phase
+from postseal.errors import AuthError, InvalidSetting, MailError, Phase
 from postseal.secrets import Secret
+from postseal.send.endpoint import Endpoint
 from postseal.smtp import Extensions, Reply
 from postseal.smtp.commands import Auth, AuthResponse, Command
-from postseal.smtp.sasl import Negotiation, Password, choose_mechanisms
+from postseal.smtp.sasl import (
+    BearerToken,
+    ClientCertificate,
+    Credentials,
+    Negotiation,
+    Password,
+    choose_mechanisms,
+)
 
-__all__ = ["Dialogue", "authenticate"]
+__all__ = ["Dialogue", "Login", "TokenSource", "authenticate"]
+
+TokenSource: TypeAlias = Callable[[], Secret | str | Awaitable[Secret | str]]
+"""Fetches an OAuth 2.0 access token; called for each connection that is made.
+
+It keeps its token until that expires, and bounds its own waiting. What it returns may be awaitable
+where an event loop runs.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a client proves itself with: a password, a token, or the certificate it has shown.
+
+    `mechanisms`, where given, are the names of those that may be used.
+    """
+
+    password: Secret | None
+    token: TokenSource | None
+    mechanisms: frozenset[str] | None
+
+    @classmethod
+    def of(
+        cls,
+        password: Secret | None,
+        token: TokenSource | None,
+        mechanisms: frozenset[str] | None,
+    ) -> Self | None:
+        """Make a login of what is given; None where there is nothing to log in with.
+
+        Raises `InvalidSetting` for a password beside a token.
+        """
+        if password is not None and token is not None:
+            raise InvalidSetting("a password and a token were given", hint="Give one of them.")
+        if password is None and token is None and "EXTERNAL" not in (mechanisms or ()):
+            return None
+        return cls(password, token, mechanisms)
+
+    async def fetch(self) -> Secret | None:
+        """Get what must not be shown; None where the certificate is all there is."""
+        if self.token is None:
+            return self.password
+        given = self.token()
+        token = await given if isawaitable(given) else given
+        return Secret(token) if isinstance(token, str) else token
+
+    def credentials(self, endpoint: Endpoint, secret: Secret | None) -> Credentials:
+        """Put the user of the URL and the secret together.
+
+        Raises `AuthError` where there is a secret and no user.
+        """
+        self.check_user(endpoint.username)
+        username = endpoint.username or ""
+        if secret is None:
+            return ClientCertificate(username)
+        if self.token is None:
+            return Password(username, secret.reveal())
+        return BearerToken(username, secret.reveal(), endpoint.host, endpoint.port)
+
+    def check_user(self, username: str | None) -> None:
+        """Raise `AuthError` where a user is needed and there is none."""
+        if username or (self.password is None and self.token is None):
+            return
+        raise AuthError(
+            f"a {'password' if self.token is None else 'token'} was given, but no user",
+            phase=Phase.AUTH,
+            hint="Write the user into the URL: smtp://user@host.",
+        )
 
 
 class Dialogue(Protocol):
@@ -35,27 +111,23 @@ class Dialogue(Protocol):
 
 
 async def authenticate(
-    dialogue: Dialogue, username: str | None, password: Secret, *, deadline: float
+    dialogue: Dialogue, endpoint: Endpoint, login: Login, *, deadline: float
 ) -> None:
     """Authenticate by the best mechanism that the server offers (see `choose_mechanisms`).
 
     Raises `AuthError` when there is none, or the server does not take the credentials, or does
     not prove that it knows them; the connection is then to be closed.
     """
-    if not username:
-        raise AuthError(
-            "a password was given, but no user",
-            phase=Phase.AUTH,
-            hint="Write the user into the URL: smtp://user@host.",
-        )
+    secret = await login.fetch()
     negotiation = Negotiation(
         choose_mechanisms(
-            Password(username, password.reveal()),
+            login.credentials(endpoint, secret),
             dialogue.extensions.mechanisms,
             channel_binding=dialogue.channel_binding,
+            only=login.mechanisms,
         )
     )
-    said = [password]
+    said = [] if secret is None else [secret]
     command: Command | None = negotiation.begin()
     while command is not None:
         # Some servers repeat what they did not like, then or later.

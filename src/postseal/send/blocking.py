@@ -63,6 +63,20 @@ class BlockingNetwork(Network):
             f"port {port} of {host} cannot be reached: {failure}", phase=Phase.CONNECT
         ) from failure
 
+    async def connect_unix(self, path: str, deadline: float) -> Stream:
+        """Wait in `connect`."""
+        try:
+            return BlockingStream(
+                _connected(socket.AF_UNIX, socket.SOCK_STREAM, 0, path, _left(deadline))
+            )
+        except (TimeoutError, BlockingIOError):
+            # What Linux says when the listener's queue is full, instead of waiting.
+            raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
+        except OSError as error:
+            raise ConnectError(
+                f"the socket {path} cannot be reached: {error}", phase=Phase.CONNECT
+            ) from error
+
     def gate(self, places: int) -> Gate:
         """A gate for threads."""
         return _ThreadGate(places)
@@ -139,7 +153,8 @@ def _connected(
     try:
         connection.settimeout(patience)
         connection.connect(address)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:
         connection.close()
         raise
@@ -156,6 +171,8 @@ def _left(deadline: float) -> float:
 
 def _address(name: Any) -> str:
     try:
-        return str(name()[0])
+        address = name()
     except OSError:
         return ""
+    # That of a Unix domain socket is a path.
+    return str(address[0]) if isinstance(address, tuple) else ""

@@ -7,40 +7,58 @@ by `postseal.send.blocking.run`, over the blocking one.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 
 from postseal.errors import (
     ConnectError,
     Disconnected,
     HandshakeFailed,
+    InvalidSetting,
     MailError,
     Phase,
+    PolicyNotMet,
     RemoteProtocolError,
     StartTLSInjection,
     StartTLSStripped,
     TimedOut,
 )
 from postseal.secrets import Secret
-from postseal.send.authentication import authenticate
+from postseal.send.authentication import Login, TokenSource, authenticate
 from postseal.send.endpoint import Endpoint, is_loopback
+from postseal.send.hello import say_for_whom, say_hello
 from postseal.send.network import Network, Stream
 from postseal.send.sealed import SealedStream
+from postseal.send.sessions import SessionCache
 from postseal.send.timeouts import Timeouts
 from postseal.smtp import ClientSession, ClientState, Extensions, Reply, ReplyReceived
-from postseal.smtp.commands import Command, Ehlo, Quit, StartTLS
+from postseal.smtp.commands import Command, Quit, StartTLS
+from postseal.smtp.limits import Allowance
+from postseal.smtp.rules import Protocol
+from postseal.smtp.xclient import ClientAttributes
 from postseal.tls import (
+    ANY_PROOF,
+    INTERMEDIATE,
     Channel,
     Opening,
+    PeerProof,
     PolicySource,
+    Profile,
     TLSLevel,
     TLSOutcome,
     TLSPolicy,
     Trust,
+    meets,
     require,
 )
+from postseal.tls.dane import DanePeer
 
 __all__ = ["Connection", "ConnectionOptions"]
+
+# To read what is there already; in seconds.
+_MOMENT = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +66,33 @@ class ConnectionOptions:
     """How connections are made, apart from where to.
 
     `tls_name` is the name that the server's certificate must hold, when it is not the endpoint's
-    host. `local_name` is said with EHLO; None says the connection's own address.
+    host. `local_name` is said with EHLO; None says the connection's own address. `password` and
+    `token` exclude each other; `mechanisms`, where given, are the only ones by which to
+    authenticate, and EXTERNAL among them needs neither. `xclient` is on whose behalf the
+    connection is made, for proxies and tests: the server must trust us with it. `dane` is who the
+    server must be in place of all that `trust` and `tls_name` say; the dates of its certificates
+    are judged by `clock`, in seconds since the epoch. `policy_source` and `proofs` are those of the
+    policy that the endpoint's level comes from.
     """
 
     trust: Trust = field(default_factory=Trust.system)
+    profile: Profile = INTERMEDIATE
     policy_source: PolicySource = PolicySource.CALLER
+    proofs: frozenset[PeerProof] = ANY_PROOF
     tls_name: str | None = None
+    dane: DanePeer | None = None
+    clock: Callable[[], float] = time.time
     local_name: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     password: Secret | None = None
+    token: TokenSource | None = None
+    mechanisms: frozenset[str] | None = None
+    xclient: ClientAttributes | None = None
+
+    @property
+    def login(self) -> Login | None:
+        """What the client proves itself with; None where it does not."""
+        return Login.of(self.password, self.token, self.mechanisms)
 
 
 class Connection:
@@ -67,7 +103,12 @@ class Connection:
     """
 
     def __init__(
-        self, network: Network, stream: Stream, endpoint: Endpoint, options: ConnectionOptions
+        self,
+        network: Network,
+        stream: Stream,
+        endpoint: Endpoint,
+        options: ConnectionOptions,
+        sessions: SessionCache | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.tls = TLSOutcome.in_clear()
@@ -75,29 +116,43 @@ class Connection:
         self._network = network
         self._stream = stream
         self._options = options
+        self._sessions = sessions
         self._replies: deque[ReplyReceived] = deque()
         self._is_closed = False
-        in_clear = endpoint.level is TLSLevel.NONE and is_loopback(stream.peer_address)
-        self._session = ClientSession(dangerous_auth_in_clear=in_clear)
+        self.allowance: Allowance | None = None
+        self._session = ClientSession(
+            protocol=endpoint.protocol,
+            dangerous_auth_in_clear=endpoint.level is TLSLevel.NONE and self._stays_here,
+        )
 
     @classmethod
     async def open(
-        cls, network: Network, endpoint: Endpoint, options: ConnectionOptions, *, deadline: float
+        cls,
+        network: Network,
+        endpoint: Endpoint,
+        options: ConnectionOptions,
+        *,
+        deadline: float,
+        sessions: SessionCache | None = None,
     ) -> Connection:
-        """Connect, seal and authenticate.
+        """Connect, seal and authenticate; resume a TLS session of `sessions` where one fits.
 
         Raises `ConnectError`, `TimedOut`, `TLSError`s, `AuthError` and `RemoteProtocolError`; no
         credential has then left for a peer that was not authenticated.
         """
+        if options.dane is not None and endpoint.level < TLSLevel.AUTHENTICATED:
+            raise InvalidSetting("DANE authenticates the server, but the level asked for is lower")
         timeouts = options.timeouts
         try:
-            stream = await network.connect(
-                endpoint.host, endpoint.port, min(deadline, network.now() + timeouts.connect)
-            )
+            limit = min(deadline, network.now() + timeouts.connect)
+            if endpoint.socket_path is None:
+                stream = await network.connect(endpoint.host, endpoint.port, limit)
+            else:
+                stream = await network.connect_unix(endpoint.socket_path, limit)
         except MailError as error:
             error.at(phase=Phase.CONNECT, host=endpoint.host)
             raise
-        connection = cls(network, stream, endpoint, options)
+        connection = cls(network, stream, endpoint, options, sessions)
         try:
             await connection._begin(deadline)
         except MailError as error:
@@ -133,6 +188,8 @@ class Connection:
     @property
     def is_usable(self) -> bool:
         """True when nothing is open and nothing unexpected, such as an end, has arrived."""
+        if self.allowance is not None and self.allowance.is_spent:
+            return False
         return self._session.is_idle and not self._replies and not self._stream.has_input()
 
     async def quit(self, *, deadline: float) -> None:
@@ -193,6 +250,19 @@ class Connection:
             raise _farewell(received)
         return received.reply
 
+    async def check_silence(self, *, deadline: float) -> None:
+        """Raise what the server says although nothing is due, such as a verdict given too early.
+
+        What has not arrived yet cannot be told from an answer to what is said next.
+        """
+        if not self._stream.has_input():
+            return
+        # Under TLS what arrived may be none of the server's words.
+        with contextlib.suppress(TimedOut):
+            await self._receive(min(deadline, self._network.now() + _MOMENT))
+        if self._replies:
+            raise _farewell(self._replies.popleft())
+
     async def _await_reply(self, deadline: float) -> None:
         phase = self._session.waiting_for or Phase.NOOP
         limit = self._until(deadline, phase)
@@ -218,15 +288,39 @@ class Connection:
         endpoint = self.endpoint
         if endpoint.opening is Opening.IMPLICIT:
             await self._seal(deadline)
-            self._session = ClientSession(peer_authenticated=self._peer_is_authenticated)
+            self._session = ClientSession(
+                protocol=endpoint.protocol, peer_authenticated=self._peer_is_authenticated
+            )
+        elif endpoint.protocol is Protocol.LMTP and endpoint.level is TLSLevel.NONE:
+            self._require_this_machine()
         await self._greeting(deadline)
         await self._hello(deadline)
         if endpoint.opening is Opening.STARTTLS and endpoint.level > TLSLevel.NONE:
             await self._starttls(deadline)
-        policy = TLSPolicy(endpoint.level, self._options.policy_source)
+        options = self._options
+        policy = TLSPolicy(endpoint.level, options.policy_source, options.proofs)
         require(policy, self.tls, host=endpoint.host)
-        if self._options.password is not None:
-            await authenticate(self, endpoint.username, self._options.password, deadline=deadline)
+        self._keep_session()
+        if self._options.xclient is not None:
+            await say_for_whom(self, self._options.xclient, deadline=deadline)
+            await self._hello(deadline)
+        if (login := self._options.login) is not None:
+            await authenticate(self, endpoint, login, deadline=deadline)
+        if (limits := self.extensions.limits) is not None:
+            self.allowance = Allowance(limits)
+
+    def _require_this_machine(self) -> None:
+        # The URL's host was taken for this machine; it is the address reached that counts.
+        if not self._stays_here:
+            raise PolicyNotMet(
+                f"LMTP in clear is for this machine, and {self.peer_address} is another",
+                phase=Phase.CONNECT,
+                hint="Write the host by its name, so that TLS is required.",
+            )
+
+    @property
+    def _stays_here(self) -> bool:
+        return self.endpoint.socket_path is not None or is_loopback(self.peer_address)
 
     async def _greeting(self, deadline: float) -> None:
         try:
@@ -246,14 +340,14 @@ class Connection:
 
     async def _hello(self, deadline: float) -> None:
         name = self._options.local_name or _address_literal(self._stream.local_address)
-        reply = await self.ask(Ehlo(name), deadline=deadline)
-        if not reply.is_positive:
-            raise ConnectError(
-                f"the server does not take EHLO: {reply}",
-                phase=Phase.EHLO,
-                code=reply.code,
-                enhanced_code=reply.enhanced_code,
-            )
+        await say_hello(
+            self,
+            name,
+            self.endpoint,
+            is_sealed=isinstance(self._stream, SealedStream),
+            needs_extensions=self._options.login is not None or self._options.xclient is not None,
+            deadline=deadline,
+        )
 
     async def _starttls(self, deadline: float) -> None:
         must = self.endpoint.level > TLSLevel.OPPORTUNISTIC
@@ -295,25 +389,46 @@ class Connection:
         )
 
     async def _seal(self, deadline: float) -> None:
+        dane = self._options.dane
         channel = Channel.client(
-            self._options.tls_name or self.endpoint.host,
+            dane.base_domain if dane else self._options.tls_name or self.endpoint.host,
             trust=self._options.trust,
-            level=self.endpoint.level,
+            # OpenSSL does not verify for DANE; that is done below.
+            level=TLSLevel.ENCRYPTED if dane else self.endpoint.level,
             opening=self.endpoint.opening,
+            profile=self._options.profile,
+            resume=None if self._sessions is None else self._sessions.take(self._scope),
         )
         try:
             sealed = await SealedStream.establish(
                 self._stream, channel, self._until(deadline, Phase.HANDSHAKE)
             )
+            outcome = sealed.outcome()
+            if dane is not None:
+                match = dane.authenticate(channel.peer_chain(), now=self._options.clock())
+                outcome = outcome.authenticated(PeerProof.DANE, by=str(match))
         except MailError as error:
             error.at(phase=Phase.HANDSHAKE)
             raise
         self._stream = sealed
-        self.tls = sealed.outcome(trust=self._options.trust)
+        self.tls = outcome
+
+    def _keep_session(self) -> None:
+        # By now a reply was read under TLS; the server gave its ticket before that.
+        stream, sessions = self._stream, self._sessions
+        if sessions is None or not isinstance(stream, SealedStream):
+            return
+        if sessions.has_room(self._scope) and (session := stream.resumable()) is not None:
+            sessions.keep(self._scope, session)
+
+    @property
+    def _scope(self) -> Hashable:
+        """All that a TLS session of this connection was gained with, and may be used for again."""
+        return self.endpoint, replace(self._options, password=None)
 
     @property
     def _peer_is_authenticated(self) -> bool:
-        return self.tls.level >= TLSLevel.AUTHENTICATED
+        return meets(TLSLevel.AUTHENTICATED, ANY_PROOF, self.tls)
 
     def _until(self, deadline: float, phase: Phase) -> float:
         return min(deadline, self._network.now() + self._options.timeouts.of(phase))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from postseal.errors import AuthError, InvalidSetting, Phase
+from postseal.errors import AuthError, InvalidSetting, MailError, Phase
 from postseal.mail import Message
 from postseal.secrets import Secret
+from postseal.send.authentication import Login, TokenSource
 from postseal.send.connection import ConnectionOptions
 from postseal.send.endpoint import Endpoint
-from postseal.send.many import Sent, send_one_by_one
+from postseal.send.many import Pending, Sent, send_one_by_one
 from postseal.send.network import Network
+from postseal.send.outgoing import Outgoing
 from postseal.send.pool import Pool
-from postseal.send.results import Delivery, require_acceptance
+from postseal.send.results import Delivery
 from postseal.send.timeouts import Timeouts
-from postseal.send.transaction import Outgoing, deliver
-from postseal.tls import TLSLevel, TLSOutcome, Trust
+from postseal.send.transaction import deliver
+from postseal.tls import Profile, TLSLevel, TLSOutcome, Trust, client_context
 
 __all__ = ["Core", "M", "Verification"]
 
@@ -44,7 +46,11 @@ class Core:
         url: str,
         *,
         password: Secret | str | None,
+        token: TokenSource | None,
+        mechanisms: Iterable[str] | None,
         ca_file: str | Path | None,
+        trust: Trust | None,
+        profile: Profile,
         local_name: str | None,
         timeouts: Timeouts | None,
         max_connections: int,
@@ -52,33 +58,45 @@ class Core:
         endpoint = Endpoint.parse(url)
         if isinstance(password, str):
             password = Secret(password)
-        _check_credentials(endpoint, password)
-        if ca_file is not None and endpoint.level < TLSLevel.AUTHENTICATED:
-            raise InvalidSetting(
-                "a CA file has no effect where the peer is not verified",
-                hint="Use smtp:// or smtps://.",
-            )
         options = ConnectionOptions(
-            trust=Trust.only(ca_file) if ca_file is not None else Trust.system(),
+            trust=_trust(endpoint, ca_file, trust),
+            profile=profile,
             local_name=local_name,
             timeouts=timeouts or Timeouts(),
-            password=password,
+            password=password or None,
+            token=token,
+            mechanisms=None if mechanisms is None else frozenset(map(str.upper, mechanisms)),
         )
+        _check_login(endpoint, options.login)
+        if endpoint.level > TLSLevel.NONE:
+            # Kept for the connections; a file that cannot be used is no matter of the network.
+            client_context(options.trust, endpoint.level, options.profile)
         self._network = network
         self._total = options.timeouts.total
         self._pool = Pool(network, endpoint, options, max_connections=max_connections)
         self.max_connections = max_connections
 
-    async def send(self, message: Message | Outgoing) -> Delivery:
+    async def send(self, message: M) -> Delivery:
         """Send one message; raise `Rejected` when it reached nobody."""
-        outgoing = _outgoing(message)
+        pending = Pending(message, _outgoing(message))
         deadline = self._deadline()
+        while True:
+            try:
+                step = pending.delivered(await self._deliver(pending.outgoing, deadline))
+            except MailError as error:
+                if pending.so_far is None:
+                    raise
+                step = pending.failed(error)
+            if isinstance(step, Sent):
+                return step.result()
+            pending = step
+
+    async def _deliver(self, outgoing: Outgoing, deadline: float) -> Delivery:
         connection = await self._pool.take(deadline)
         try:
-            delivery = await deliver(connection, outgoing, deadline=deadline)
+            return await deliver(connection, outgoing, deadline=deadline)
         finally:
             self._pool.put_back(connection)
-        return require_acceptance(delivery)
 
     def send_many(self, messages: Iterator[M]) -> AsyncGenerator[Sent[M], None]:
         """Send what `messages` gives over one connection; several of these may share it."""
@@ -106,33 +124,41 @@ class Core:
 
 
 def _outgoing(message: Message | Outgoing) -> Outgoing:
-    if isinstance(message, Outgoing):
-        return message
-    return Outgoing(
-        envelope=message.envelope,
-        content=message.chunks(),
-        size=message.size,
-        # What we compose is 7-bit but for addresses that cannot be.
-        is_internationalized=message.needs_smtputf8,
-    )
+    return message if isinstance(message, Outgoing) else Outgoing.of(message)
 
 
-def _check_credentials(endpoint: Endpoint, password: Secret | None) -> None:
-    if endpoint.username and not password:
-        raise AuthError(
-            f"the URL names the user {endpoint.username!a}, but there is no password",
-            host=endpoint.host,
-            phase=Phase.AUTH,
-            hint="Give the argument password=, or leave the user out.",
+def _trust(endpoint: Endpoint, ca_file: str | Path | None, trust: Trust | None) -> Trust:
+    if ca_file is not None:
+        if trust is not None:
+            raise InvalidSetting(
+                "ca_file= and trust= both say whom to trust",
+                hint="Leave ca_file out, and give trust=Trust.only(...) alone.",
+            )
+        trust = Trust.only(ca_file)
+    if trust is None:
+        return Trust.system()
+    # Who the client is can be shown to anybody.
+    asked = replace(trust, client_certificate=None)
+    if endpoint.level < TLSLevel.AUTHENTICATED and asked != Trust.system():
+        what = "a CA file" if asked.ca_path else "a pin" if asked.pins else "trust"
+        raise InvalidSetting(
+            f"{what} has no effect where the peer is not verified",
+            hint="Use smtp:// or smtps://.",
         )
-    if password and not endpoint.username:
-        raise AuthError(
-            "a password was given, but no user",
-            host=endpoint.host,
-            phase=Phase.AUTH,
-            hint="Write the user into the URL: smtp://user@host.",
-        )
-    if password and endpoint.level is TLSLevel.OPPORTUNISTIC:
+    return trust
+
+
+def _check_login(endpoint: Endpoint, login: Login | None) -> None:
+    if login is None:
+        if endpoint.username:
+            raise AuthError(
+                f"the URL names the user {endpoint.username!a}, but there is no password",
+                host=endpoint.host,
+                phase=Phase.AUTH,
+                hint="Give the argument password= or token=, or leave the user out.",
+            )
+        return
+    if endpoint.level is TLSLevel.OPPORTUNISTIC:
         raise AuthError(
             "smtp+opportunistic:// never carries credentials: whoever is on the path could "
             "read them",
@@ -140,3 +166,4 @@ def _check_credentials(endpoint: Endpoint, password: Secret | None) -> None:
             phase=Phase.AUTH,
             hint="Use smtp:// or smtps://.",
         )
+    login.check_user(endpoint.username)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from postseal.address import Address, ascii_domain
 from postseal.errors import InvalidAddress, InvalidURL
+from postseal.smtp.rules import Protocol
 from postseal.tls import Opening, TLSLevel
 
 __all__ = ["Endpoint", "is_loopback"]
 
+# What `sun_path` holds everywhere, without its NUL.
+_MAX_SOCKET_PATH: Final = 103
 
 # RFC 3986 3.1
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
@@ -25,6 +29,7 @@ class _Scheme:
     port: int
     opening: Opening
     level: TLSLevel
+    protocol: Protocol = Protocol.SMTP
 
 
 _SCHEMES: Final = {
@@ -32,6 +37,9 @@ _SCHEMES: Final = {
     "smtps": _Scheme(465, Opening.IMPLICIT, TLSLevel.AUTHENTICATED),
     "smtp+opportunistic": _Scheme(25, Opening.STARTTLS, TLSLevel.OPPORTUNISTIC),
     "smtp+insecure": _Scheme(25, Opening.STARTTLS, TLSLevel.NONE),
+    # RFC 2033 5 forbids port 25; 24 is the one for private mail systems.
+    "lmtp": _Scheme(24, Opening.STARTTLS, TLSLevel.AUTHENTICATED, Protocol.LMTP),
+    "lmtp+unix": _Scheme(0, Opening.STARTTLS, TLSLevel.NONE, Protocol.LMTP),
 }
 
 
@@ -45,6 +53,10 @@ class Endpoint:
     | `smtps://host` | TLS from the first octet, peer verified, port 465 |
     | `smtp+opportunistic://host` | TLS if offered, port 25; never with credentials |
     | `smtp+insecure://host` | no TLS; credentials only to a loopback address |
+    | `lmtp://host` | LMTP, STARTTLS required, peer verified, port 24; to this machine in clear |
+    | `lmtp+unix:///path` | LMTP over a Unix domain socket, which nobody else can listen to |
+
+    For a Unix domain socket `host` is its path, so that errors and results name it.
     """
 
     host: str
@@ -52,6 +64,8 @@ class Endpoint:
     opening: Opening
     level: TLSLevel
     username: str | None = None
+    protocol: Protocol = Protocol.SMTP
+    socket_path: str | None = None
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
@@ -86,16 +100,22 @@ class Endpoint:
                 "a URL must not hold a password: URLs end up in logs and process lists",
                 hint="Give it apart: the argument password=, or POSTSEAL_PASSWORD.",
             )
+        if scheme is _SCHEMES["lmtp+unix"]:
+            return _unix_endpoint(parts)
         if parts.path not in ("", "/") or parts.query or parts.fragment:
             raise InvalidURL("the URL of a server ends after its host and port")
         if port == 0:
             raise InvalidURL("port 0 cannot be connected to")
+        host = _checked_host(parts.hostname)
+        is_lmtp = scheme.protocol is Protocol.LMTP
         return cls(
-            host=_checked_host(parts.hostname),
+            host=host,
             port=port or scheme.port,
             opening=scheme.opening,
-            level=scheme.level,
+            # Local delivery on one machine has no path for anybody to be on.
+            level=TLSLevel.NONE if is_lmtp and is_loopback(host) else scheme.level,
             username=unquote(parts.username) if parts.username else None,
+            protocol=scheme.protocol,
         )
 
 
@@ -107,6 +127,23 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+def _unix_endpoint(parts: SplitResult) -> Endpoint:
+    scheme = _SCHEMES["lmtp+unix"]
+    path = unquote(parts.path)
+    if parts.netloc or parts.query or parts.fragment or not path.startswith("/") or path == "/":
+        raise InvalidURL(
+            "a Unix domain socket is named by its path alone",
+            hint="Write lmtp+unix:///run/dovecot/lmtp, with three slashes.",
+        )
+    if not path.isprintable() or len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+        raise InvalidURL(
+            f"the path of a socket has at most {_MAX_SOCKET_PATH} octets and no control characters"
+        )
+    return Endpoint(
+        path, 0, scheme.opening, scheme.level, protocol=scheme.protocol, socket_path=path
+    )
 
 
 def _checked_host(host: str | None) -> str:

@@ -11,13 +11,16 @@ from typing import Self
 from postseal.mail import Envelope, Message
 from postseal.secrets import Secret
 from postseal.send.aio import AsyncioNetwork
+from postseal.send.authentication import TokenSource
 from postseal.send.blocking import BlockingNetwork, run
 from postseal.send.core import Core, M, Verification
 from postseal.send.many import Sent
 from postseal.send.network import Network
+from postseal.send.outgoing import Content, Framing, Outgoing
 from postseal.send.results import Delivery
 from postseal.send.timeouts import Timeouts
-from postseal.send.transaction import Content, Outgoing
+from postseal.smtp.delivery_options import DeliveryOptions
+from postseal.tls import INTERMEDIATE, Profile, Trust
 
 __all__ = ["AsyncMailer", "Mailer"]
 
@@ -30,7 +33,11 @@ class AsyncMailer:
         url: str,
         *,
         password: Secret | str | None = None,
+        token: TokenSource | None = None,
+        mechanisms: Iterable[str] | None = None,
         ca_file: str | Path | None = None,
+        trust: Trust | None = None,
+        profile: Profile = INTERMEDIATE,
         local_name: str | None = None,
         timeouts: Timeouts | None = None,
         max_connections: int = 5,
@@ -40,15 +47,19 @@ class AsyncMailer:
             network or AsyncioNetwork(),
             url,
             password=password,
+            token=token,
+            mechanisms=mechanisms,
             ca_file=ca_file,
+            trust=trust,
+            profile=profile,
             local_name=local_name,
             timeouts=timeouts,
             max_connections=max_connections,
         )
 
-    async def send(self, message: Message) -> Delivery:
+    async def send(self, message: Message, *, options: DeliveryOptions | None = None) -> Delivery:
         """Send a message to all its recipients."""
-        return await self._core.send(message)
+        return await self._core.send(Outgoing.of(message, options=options))
 
     async def send_raw(
         self,
@@ -58,6 +69,9 @@ class AsyncMailer:
         size: int | None = None,
         is_8bit: bool = False,
         is_internationalized: bool = False,
+        is_binary: bool = False,
+        framing: Framing = Framing.AUTOMATIC,
+        options: DeliveryOptions | None = None,
     ) -> Delivery:
         """Send octets that are a message already, from any iterable or async iterable."""
         return await self._core.send(
@@ -67,6 +81,9 @@ class AsyncMailer:
                 size=size,
                 is_8bit=is_8bit,
                 is_internationalized=is_internationalized,
+                is_binary=is_binary,
+                framing=framing,
+                options=options,
             )
         )
 
@@ -121,8 +138,11 @@ class Mailer:
     """Sends mail through one server, from any number of threads.
 
     `url` says which server and how sealed (see `Endpoint`): `smtp://` and `smtps://` verify the
-    server against the system's authorities, or those in `ca_file` alone. With a user in the URL
-    goes a `password`; it leaves only for a server that was verified, or over loopback.
+    server against the system's authorities, those in `ca_file` alone, or as `trust` says; `profile`
+    names the versions and suites of TLS that are spoken. With a user in the URL
+    goes a `password`, or a `token` that is fetched for each connection; either leaves only for a
+    server that was verified, or over loopback. `mechanisms` narrows the SASL mechanisms down to
+    some names; with EXTERNAL among them the client's certificate is what it logs in by.
     `local_name` is the name said with EHLO, by default the connection's address. Up to
     `max_connections` stay open for further messages. `network` takes the place of the system's,
     for example that of `postseal.testing`.
@@ -136,7 +156,11 @@ class Mailer:
         url: str,
         *,
         password: Secret | str | None = None,
+        token: TokenSource | None = None,
+        mechanisms: Iterable[str] | None = None,
         ca_file: str | Path | None = None,
+        trust: Trust | None = None,
+        profile: Profile = INTERMEDIATE,
         local_name: str | None = None,
         timeouts: Timeouts | None = None,
         max_connections: int = 5,
@@ -146,20 +170,24 @@ class Mailer:
             network or BlockingNetwork(),
             url,
             password=password,
+            token=token,
+            mechanisms=mechanisms,
             ca_file=ca_file,
+            trust=trust,
+            profile=profile,
             local_name=local_name,
             timeouts=timeouts,
             max_connections=max_connections,
         )
 
-    def send(self, message: Message) -> Delivery:
-        """Send a message to all its recipients.
+    def send(self, message: Message, *, options: DeliveryOptions | None = None) -> Delivery:
+        """Send a message to all its recipients, with what `options` ask of the delivery.
 
         Returns as soon as the server took it for at least one of them; who was refused is in the
         result. Raises `Rejected` when it took it for none, and after an error of phase `body`
         the message may have been taken all the same.
         """
-        return run(self._core.send(message))
+        return run(self._core.send(Outgoing.of(message, options=options)))
 
     def send_raw(
         self,
@@ -169,8 +197,11 @@ class Mailer:
         size: int | None = None,
         is_8bit: bool = False,
         is_internationalized: bool = False,
+        is_binary: bool = False,
+        framing: Framing = Framing.AUTOMATIC,
+        options: DeliveryOptions | None = None,
     ) -> Delivery:
-        """Send octets that are a message already, in pieces of any size."""
+        """Send octets that are a message already, in pieces of any size; see `Outgoing`."""
         return run(
             self._core.send(
                 Outgoing(
@@ -179,6 +210,9 @@ class Mailer:
                     size=size,
                     is_8bit=is_8bit,
                     is_internationalized=is_internationalized,
+                    is_binary=is_binary,
+                    framing=framing,
+                    options=options,
                 )
             )
         )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from postseal.errors import MailError
+from postseal.mail import Envelope
+from postseal.send.outgoing import Outgoing
 from postseal.send.pool import Pool
 from postseal.send.results import Delivery, require_acceptance
-from postseal.send.transaction import Deliveries, Outgoing
+from postseal.send.transaction import Deliveries
 
-__all__ = ["Sent", "send_one_by_one"]
+__all__ = ["Pending", "Sent", "send_one_by_one"]
 
 T = TypeVar("T")
 
@@ -31,6 +33,36 @@ class Sent(Generic[T]):
         return self.delivery
 
 
+@dataclass(frozen=True, slots=True)
+class Pending(Generic[T]):
+    """A message of which some recipients are still to be tried, and what became of the others."""
+
+    message: T
+    outgoing: Outgoing
+    so_far: Delivery | None = None
+
+    def delivered(self, delivery: Delivery) -> Pending[T] | Sent[T]:
+        """Give what is left to do, or what the end is."""
+        if self.so_far is not None:
+            delivery = self.so_far.joined_with(delivery)
+        if not delivery.untried:
+            return self._sent(delivery)
+        rest = Envelope(self.outgoing.envelope.sender, delivery.untried)
+        return replace(self, outgoing=replace(self.outgoing, envelope=rest), so_far=delivery)
+
+    def failed(self, error: MailError) -> Sent[T]:
+        """Give the end when `error` came in the way of those who were left."""
+        if self.so_far is None:
+            return Sent(self.message, error=error)
+        return self._sent(self.so_far.broken_off(self.outgoing.envelope.recipients, error))
+
+    def _sent(self, delivery: Delivery) -> Sent[T]:
+        try:
+            return Sent(self.message, require_acceptance(delivery))
+        except MailError as error:
+            return Sent(self.message, error=error)
+
+
 async def send_one_by_one(
     pool: Pool,
     messages: Iterator[T],
@@ -43,42 +75,54 @@ async def send_one_by_one(
     reported and does not stop the others; one that was only announced on a connection that broke
     goes over the next.
     """
-    waiting: list[tuple[T, Outgoing | MailError]] = []
+    waiting: list[Pending[T] | Sent[T]] = []
 
     def take() -> bool:
         for message in messages:
             try:
-                waiting.append((message, prepare(message)))
+                waiting.append(Pending(message, prepare(message)))
             except MailError as error:
-                waiting.append((message, error))
+                waiting.append(Sent(message, error=error))
             return True
         return False
 
     def following() -> Outgoing | None:
-        if take() and isinstance(waiting[-1][1], Outgoing):
-            return waiting[-1][1]
+        if take() and isinstance(rider := waiting[-1], Pending):
+            return rider.outgoing
         return None
 
     while waiting or take():
         try:
             connection = await pool.take(deadline())
         except MailError as error:
-            yield Sent(waiting.pop(0)[0], error=error)
+            first = waiting.pop(0)
+            yield first if isinstance(first, Sent) else first.failed(error)
             continue
         try:
             deliveries = Deliveries(connection)
             while connection.is_open and (waiting or take()):
-                message, outgoing = waiting.pop(0)
-                if isinstance(outgoing, MailError):
-                    yield Sent(message, error=outgoing)
-                    continue
-                try:
-                    delivery = await deliveries.deliver(
-                        outgoing, deadline=deadline(), following=following
-                    )
-                    sent = Sent(message, require_acceptance(delivery))
-                except MailError as error:
-                    sent = Sent(message, error=error)
-                yield sent
+                step = waiting.pop(0)
+                if isinstance(step, Pending):
+                    step = await _advance(step, deliveries, deadline(), following)
+                if isinstance(step, Pending):
+                    # The server's limits for a session were reached; the next connection goes on.
+                    waiting.insert(0, step)
+                else:
+                    yield step
         finally:
             pool.put_back(connection)
+
+
+async def _advance(
+    pending: Pending[T],
+    deliveries: Deliveries,
+    deadline: float,
+    following: Callable[[], Outgoing | None],
+) -> Pending[T] | Sent[T]:
+    try:
+        delivery = await deliveries.deliver(
+            pending.outgoing, deadline=deadline, following=following
+        )
+    except MailError as error:
+        return pending.failed(error)
+    return pending.delivered(delivery)

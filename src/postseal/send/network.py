@@ -10,9 +10,13 @@ takes one and raises `TimedOut` when it passes.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
-__all__ = ["Gate", "Network", "Stream"]
+__all__ = ["Attendant", "Gate", "Network", "Stream"]
+
+Attendant: TypeAlias = Callable[[bytes], bytes | None]
+"""What a server makes of the octets that arrive: those to be written, or None to be asked."""
 
 
 class Stream(Protocol):
@@ -36,8 +40,21 @@ class Stream(Protocol):
         ...
 
     async def write(self, data: bytes, deadline: float) -> None:
-        """Write all of `data`. Raises `Disconnected` when the connection broke."""
+        """Write all of `data`; it is on its way once the caller waits for anything.
+
+        Raises `Disconnected` when the connection broke.
+        """
         ...
+
+    async def attend(self, hear: Attendant, due: Callable[[], float]) -> None:
+        """Write what `hear` answers to each piece that arrives, until it answers None.
+
+        It is given no octets at the end of the stream, and then has to answer None. `due` gives
+        the deadline of the next wait.
+        """
+        while (answer := hear(await self.read(due()))) is not None:
+            if answer:
+                await self.write(answer, due())
 
     def has_input(self) -> bool:
         """Tell, without waiting, whether octets or the end of the stream have arrived."""
@@ -69,6 +86,10 @@ class Network(Protocol):
 
     async def connect(self, host: str, port: int, deadline: float) -> Stream:
         """Connect by TCP, trying each address of `host`. Raises `ConnectError`."""
+        ...
+
+    async def connect_unix(self, path: str, deadline: float) -> Stream:
+        """Connect to a Unix domain socket. Raises `ConnectError`."""
         ...
 
     def gate(self, places: int) -> Gate:

@@ -9,6 +9,7 @@ from postseal.errors import InvalidSetting, MailError, Phase
 from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.endpoint import Endpoint
 from postseal.send.network import Network
+from postseal.send.sessions import SessionCache
 
 __all__ = ["Pool"]
 
@@ -28,7 +29,8 @@ class Pool:
 
     A connection is handed to one user at a time; the users may be threads. One that idled for too
     long, or on which anything arrived meanwhile, is replaced before a message touches it. After
-    `close`, none is kept any more.
+    `close`, none is kept any more. New ones resume the TLS sessions in `sessions`, which several
+    pools may share.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Pool:
         options: ConnectionOptions,
         *,
         max_connections: int,
+        sessions: SessionCache | None = None,
     ) -> None:
         if max_connections < 1:
             raise InvalidSetting("max_connections must be at least 1")
         self._network = network
         self._endpoint = endpoint
         self._options = options
+        self._sessions = sessions or SessionCache()
         self._gate = network.gate(max_connections)
         self._lock = threading.Lock()
         self._idle: list[_Idle] = []
@@ -70,7 +74,11 @@ class Pool:
                     return idle.connection
                 idle.connection.close()
             return await Connection.open(
-                self._network, self._endpoint, self._options, deadline=deadline
+                self._network,
+                self._endpoint,
+                self._options,
+                deadline=deadline,
+                sessions=self._sessions,
             )
         except BaseException:
             self._leave()

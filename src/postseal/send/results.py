@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from postseal.address import Address
-from postseal.errors import PermanentlyRejected, Phase, Rejected, TemporarilyRejected
+from postseal.errors import MailError, PermanentlyRejected, Phase, Rejected, TemporarilyRejected
 from postseal.smtp import Reply
+from postseal.smtp.rules import Extension
 from postseal.tls import TLSOutcome
 
-__all__ = ["Delivery", "Refusal", "rejection", "require_acceptance"]
+__all__ = ["Delivery", "Refusal", "rejection", "reply_for", "require_acceptance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,18 @@ class Refusal:
 class Delivery:
     """The outcome of one message at one server.
 
-    `accepted` are the recipients for whom the server took responsibility (RFC 5321 4.2.5);
-    `reply` is its last word on the message. `host` is the server's name as asked for,
-    `peer_address` where it was found, `tls` the seal of the connection.
+    `accepted` are the recipients for whom the server took responsibility (RFC 5321 4.2.5), and
+    `verdicts` its replies, one for each of them: they differ in LMTP, and where the message went
+    in several transactions. `reply` is the last word on the message. `host` is the server's name
+    as asked for, `peer_address` where it was found, `tls` the seal of the connection.
+
+    `dropped` are the extensions that the delivery options asked for and that could be left out,
+    because the server does not offer them. `untried` are recipients whom the server was not asked
+    to take: its limits for one session were reached (RFC 9422). Mailers go on with them over
+    another connection, so that their results have none.
+
+    Where the connection broke after the server had given some verdicts, the recipients without
+    one are among `refused`, with the reply 421 4.4.2 that no server said: try them again.
     """
 
     accepted: tuple[Address, ...]
@@ -36,6 +47,31 @@ class Delivery:
     host: str
     peer_address: str
     tls: TLSOutcome
+    verdicts: tuple[Reply, ...] = ()
+    dropped: tuple[Extension, ...] = ()
+    untried: tuple[Address, ...] = ()
+
+    def joined_with(self, later: Delivery) -> Delivery:
+        """The outcome of this delivery and one of the same message to other recipients."""
+        return replace(
+            later,
+            accepted=self.accepted + later.accepted,
+            verdicts=self.verdicts + later.verdicts,
+            refused=self.refused + later.refused,
+        )
+
+    def broken_off(self, recipients: Iterable[Address], error: MailError) -> Delivery:
+        """The outcome when `error` came between the message and these recipients."""
+        reply = reply_for(error)
+        phase = error.phase or Phase.CONNECT
+        lost = tuple(Refusal(recipient, phase, reply) for recipient in recipients)
+        return replace(self, refused=self.refused + lost, untried=())
+
+
+def reply_for(error: MailError) -> Reply:
+    """The reply that stands for what broke a connection; RFC 3463 3.5 has the code."""
+    text = error.text if error.text.isprintable() else ascii(error.text)
+    return Reply(421, (text,), "4.4.2")
 
 
 def require_acceptance(delivery: Delivery) -> Delivery:

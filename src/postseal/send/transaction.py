@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
 
 from postseal.address import Address
-from postseal.errors import LocalProtocolError, MailError, PermanentlyRejected, Phase
-from postseal.mail import Envelope
+from postseal.errors import InvalidInput, LocalProtocolError, MailError, Phase, PolicyNotMet
+from postseal.send.bodies import ChunkedBody, DataBody
 from postseal.send.connection import Connection
-from postseal.send.results import Delivery, Refusal
+from postseal.send.outgoing import Outgoing, can_be_read_again
+from postseal.send.results import Delivery, Refusal, reply_for
 from postseal.smtp import ClientState, Reply
+from postseal.smtp.client_parameters import Terms, agree_on_terms
 from postseal.smtp.commands import Command, Data, Mail, Rcpt, Rset
+from postseal.smtp.limits import Allowance
+from postseal.smtp.rules import Protocol
+from postseal.tls import TLSLevel
 
-__all__ = ["Content", "Deliveries", "Outgoing", "deliver"]
-
-Content: TypeAlias = Iterable[bytes] | AsyncIterable[bytes]
-"""The octets of a message, in pieces of any size."""
+__all__ = ["Deliveries", "deliver"]
 
 # RFC 2920 3.1: a flight must not grow beyond what the peer can answer while we still write.
 _COMMANDS_IN_FLIGHT: Final = 100
-_BLOCK: Final = 64 * 1024
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """A message on its way out: its envelope, its octets and what they demand of the server.
-
-    `size` in octets, where known, is checked against the server's limit before anything is sent.
-    `is_8bit` content needs 8BITMIME (RFC 6152), `is_internationalized` SMTPUTF8 (RFC 6531).
-    """
-
-    envelope: Envelope
-    content: Content
-    size: int | None = None
-    is_8bit: bool = False
-    is_internationalized: bool = False
+# What the server would say (RFC 9422 3), had it been asked.
+_USED_UP: Final = Reply(452, ("the limits of the session are reached",), "4.5.3")
 
 
 async def deliver(connection: Connection, outgoing: Outgoing, *, deadline: float) -> Delivery:
@@ -46,6 +35,30 @@ async def deliver(connection: Connection, outgoing: Outgoing, *, deadline: float
 
 def _nothing_follows() -> None:
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Transaction:
+    """A message to some of its recipients, on the terms of one server."""
+
+    outgoing: Outgoing
+    recipients: tuple[Address, ...]
+    terms: Terms
+
+    def envelope(self) -> list[Command]:
+        """MAIL and each RCPT."""
+        terms = self.terms
+        commands: list[Command] = [Mail(self.outgoing.envelope.sender, terms.mail)]
+        commands += [Rcpt(recipient, terms.rcpt(recipient)) for recipient in self.recipients]
+        return commands
+
+    def go_ahead(self) -> tuple[Command, ...]:
+        """DATA, unless the body goes by BDAT, which asks for no permission.
+
+        A chunk could be sent together with the envelope; but a server that does not follow would
+        take that of a refused sender for commands.
+        """
+        return () if self.outgoing.goes_by_bdat else (Data(),)
 
 
 class Deliveries:
@@ -58,9 +71,9 @@ class Deliveries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._session = connection.session
+        self._body = DataBody(connection)
         self._deadline = 0.0
-        self._block = bytearray()
-        self._announced: Outgoing | None = None
+        self._announced: _Transaction | None = None
 
     async def deliver(
         self,
@@ -69,23 +82,26 @@ class Deliveries:
         deadline: float,
         following: Callable[[], Outgoing | None] = _nothing_follows,
     ) -> Delivery:
-        """Hand one message to the server.
+        """Hand one message to the server, in several transactions where it limits one.
 
-        `following` is asked once, as the body ends, for the message to come next, which must then
-        be the next one delivered here. Refusals are part of the result. What breaks the connection
-        raises, and closes it; a message whose fate the server did not tell is an error of phase
-        `body`, and one that was only announced was not taken. Raises `PermanentlyRejected` before
-        anything is sent when the server lacks what the message needs.
+        `following` may be asked once, as the body ends, for the message to come next, which must
+        then be the next one delivered here. Refusals are part of the result. What breaks the
+        connection raises, and closes it; a message whose fate the server did not tell is an error
+        of phase `body`, and one that was only announced was not taken. Raises
+        `PermanentlyRejected` before anything is sent when the server lacks what the message needs,
+        `PolicyNotMet` when the message requires TLS and the connection has less, and
+        `InvalidInput` when the content had to be read more often than it can be.
         """
-        if self._announced is None:
-            parameters = _mail_parameters(self._connection, outgoing)
-        elif self._announced is outgoing:
-            parameters = None
-        else:
+        announced = self._announced
+        if announced is not None and announced.outgoing is not outgoing:
             raise LocalProtocolError("another message has been announced to the server")
+        whole = announced or self._transaction(outgoing)
         self._deadline = deadline
         try:
-            return await self._run(outgoing, parameters, following)
+            allowance = self._connection.allowance
+            if allowance is None:
+                return await self._run(whole, following)
+            return await self._run_in_parts(whole, allowance, following)
         except MailError as error:
             self._connection.close()
             # Only while the body is sent is nothing unanswered.
@@ -97,22 +113,57 @@ class Deliveries:
             self._connection.close()
             raise
 
-    async def _run(
+    async def _run_in_parts(
         self,
-        outgoing: Outgoing,
-        parameters: tuple[str, ...] | None,
+        whole: _Transaction,
+        allowance: Allowance,
         following: Callable[[], Outgoing | None],
     ) -> Delivery:
-        recipients = outgoing.envelope.recipients
-        if parameters is None:
-            self._announced = None
-            replies = await self._replies(len(recipients) + 2)
+        left = whole.recipients
+        # One that was announced is counted already, and whole.
+        part = allowance.take(left) if self._announced is None else left
+        if len(part) < len(left) and not can_be_read_again(whole.outgoing.content):
+            raise InvalidInput(
+                f"the server takes {len(part)} of the {len(left)} recipients at a time, and the "
+                "content can be read only once",
+                phase=Phase.MAIL,
+                hint="Give the content as a list, or send to fewer recipients.",
+            )
+        delivery: Delivery | None = None
+        while part:
+            taken = set(part)
+            left = tuple(one for one in left if one not in taken)
+            try:
+                done = await self._run(
+                    replace(whole, recipients=part), _nothing_follows if left else following
+                )
+            except MailError as error:
+                if delivery is None:
+                    raise
+                self._connection.close()
+                error.at(phase=self._session.waiting_for or Phase.BODY)
+                return replace(delivery.broken_off(part, error), untried=left)
+            delivery = done if delivery is None else delivery.joined_with(done)
+            part = allowance.take(left)
+        if delivery is None:
+            delivery = self._result(whole, (), _USED_UP)
+        if self._announced is None and (left or allowance.is_spent):
+            await self._connection.quit(deadline=self._deadline)
+        return replace(delivery, untried=left)
+
+    async def _run(
+        self, transaction: _Transaction, following: Callable[[], Outgoing | None]
+    ) -> Delivery:
+        outgoing, recipients = transaction.outgoing, transaction.recipients
+        if self._announced is None:
+            replies = await self._say_envelope(transaction)
         else:
-            replies = await self._say_envelope(_commands(outgoing, parameters))
+            self._announced = None
+            replies = await self._replies(1 + len(recipients) + len(transaction.go_ahead()))
         mail, answers, data = replies[0], replies[1 : len(recipients) + 1], replies[-1]
         if not mail.is_positive:
             refused = tuple(Refusal(one, Phase.MAIL, mail) for one in recipients)
-            return await self._finish((), refused, mail)
+            return await self._finish(transaction, refused, mail)
         accepted = tuple(
             one for one, reply in zip(recipients, answers, strict=True) if reply.is_positive
         )
@@ -122,93 +173,151 @@ class Deliveries:
             if not reply.is_positive
         )
         if not accepted:
-            return await self._finish((), refused, answers[-1])
-        if self._session.state is not ClientState.BODY:
+            return await self._finish(transaction, refused, answers[-1])
+        if outgoing.goes_by_bdat:
+            verdicts = await self._send_chunks(outgoing, accepted)
+        elif data.code != 354:
             refused += tuple(Refusal(one, Phase.DATA, data) for one in accepted)
-            return await self._finish((), refused, data)
-        verdict = await self._send_body(outgoing.content, following)
-        if not verdict.is_positive:
-            refused += tuple(Refusal(one, Phase.BODY, verdict) for one in accepted)
-            accepted = ()
-        return self._result(accepted, refused, verdict)
+            return await self._finish(transaction, refused, data)
+        else:
+            await self._body.send(
+                outgoing.content,
+                following=lambda: self._announce(following()),
+                deadline=self._deadline,
+            )
+            verdicts = await self._verdicts(accepted)
+        return self._result(
+            transaction, refused, verdicts[-1], zip(accepted, verdicts, strict=True)
+        )
 
-    async def _say_envelope(self, commands: list[Command]) -> list[Reply]:
-        """Say MAIL, each RCPT and DATA; return their replies, the last being that to DATA."""
+    async def _say_envelope(self, transaction: _Transaction) -> list[Reply]:
+        """Say MAIL, each RCPT and, where it is wanted, DATA; return their replies."""
         replies: list[Reply] = []
         if "PIPELINING" in self._connection.extensions:
+            commands = (*transaction.envelope(), *transaction.go_ahead())
             for start in range(0, len(commands), _COMMANDS_IN_FLIGHT):
                 flight = commands[start : start + _COMMANDS_IN_FLIGHT]
                 await self._write(self._encode(flight))
                 replies += await self._replies(len(flight))
             return replies
-        for command in commands[:-1]:
+        for command in transaction.envelope():
             replies.append(await self._ask(command))
             if not replies[0].is_positive:
                 return replies
         if any(reply.is_positive for reply in replies[1:]):
-            replies.append(await self._ask(commands[-1]))
+            replies += [await self._ask(command) for command in transaction.go_ahead()]
         return replies
 
-    async def _send_body(self, content: Content, following: Callable[[], Outgoing | None]) -> Reply:
-        self._block.clear()
-        if isinstance(content, AsyncIterable):
-            async for piece in content:
-                await self._put(piece)
+    async def _send_chunks(
+        self, outgoing: Outgoing, accepted: tuple[Address, ...]
+    ) -> tuple[Reply, ...]:
+        body = ChunkedBody(self._connection, is_binary=outgoing.is_binary, deadline=self._deadline)
+        # Nothing rides behind it: after a refused chunk some servers keep the transaction open
+        # (RFC 3030 2 calls the state indeterminate), and the next MAIL would be a nested one.
+        refusal = await body.send(outgoing.content)
+        if refusal is None:
+            verdicts = await self._verdicts(accepted)
         else:
-            for piece in content:
-                await self._put(piece)
-        self._block += self._session.end_body()
-        if (rider := following()) is not None:
-            self._block += self._announce(rider)
-        await self._write(bytes(self._block))
-        return await self._reply()
+            verdicts = (refusal,) * len(accepted)
+        if not any(verdict.is_positive for verdict in verdicts) and self._connection.is_open:
+            try:
+                await self._ask(Rset())
+            except MailError:
+                # The refusal stands; only the connection is of no more use.
+                self._connection.close()
+        return verdicts
 
-    async def _put(self, piece: bytes) -> None:
-        # The time for a block is not made for a whole message in one piece, nor is our memory.
-        for start in range(0, len(piece), _BLOCK):
-            part = piece[start : start + _BLOCK] if len(piece) > _BLOCK else piece
-            self._block += self._session.write_body(part)
-            if len(self._block) >= _BLOCK:
-                await self._write(bytes(self._block))
-                self._block.clear()
+    async def _verdicts(self, accepted: tuple[Address, ...]) -> tuple[Reply, ...]:
+        """Read what the server says of the message, for each recipient that was taken."""
+        first = await self._reply()
+        if self._session.protocol is Protocol.SMTP:
+            return (first,) * len(accepted)
+        verdicts = [first]
+        while len(verdicts) < len(accepted):
+            try:
+                verdicts.append(await self._reply())
+            except MailError as error:
+                # Those who have a verdict must not get the message a second time.
+                self._connection.close()
+                verdicts += [reply_for(error)] * (len(accepted) - len(verdicts))
+        return tuple(verdicts)
 
-    def _announce(self, rider: Outgoing) -> bytes:
+    def _announce(self, rider: Outgoing | None) -> bytes:
         """Give the envelope that can ride behind a body; nothing when it cannot."""
+        if rider is None or "PIPELINING" not in self._connection.extensions:
+            return b""
         if len(rider.envelope.recipients) + 2 > _COMMANDS_IN_FLIGHT:
             return b""
-        if "PIPELINING" not in self._connection.extensions:
-            return b""
         try:
-            parameters = _mail_parameters(self._connection, rider)
-        except PermanentlyRejected:
+            transaction = self._transaction(rider)
+        except MailError:
             # Said again, and to the right caller, when its turn comes.
             return b""
-        self._announced = rider
-        return self._encode(_commands(rider, parameters))
+        allowance = self._connection.allowance
+        if allowance is not None and not allowance.take_all(transaction.recipients):
+            return b""
+        self._announced = transaction
+        return self._encode((*transaction.envelope(), *transaction.go_ahead()))
 
     async def _finish(
-        self, accepted: tuple[Address, ...], refused: tuple[Refusal, ...], verdict: Reply
+        self, transaction: _Transaction, refused: tuple[Refusal, ...], verdict: Reply
     ) -> Delivery:
-        """Leave the session ready for the next message, and say what became of this one."""
+        """Leave the session, which did not take the message, ready for the next one."""
         if self._session.state is ClientState.BODY:
             # RFC 2920 3.1: 354 although no recipient was taken; a lone dot ends it.
             await self._write(self._session.end_body())
             await self._reply()
         elif self._session.state is ClientState.TRANSACTION:
             await self._ask(Rset())
-        return self._result(accepted, refused, verdict)
+        return self._result(transaction, refused, verdict)
 
     def _result(
-        self, accepted: tuple[Address, ...], refused: tuple[Refusal, ...], verdict: Reply
+        self,
+        transaction: _Transaction,
+        refused: tuple[Refusal, ...],
+        reply: Reply,
+        judged: Iterable[tuple[Address, Reply]] = (),
     ) -> Delivery:
+        accepted: list[Address] = []
+        verdicts: list[Reply] = []
+        for recipient, verdict in judged:
+            if verdict.is_positive:
+                accepted.append(recipient)
+                verdicts.append(verdict)
+            else:
+                refused += (Refusal(recipient, Phase.BODY, verdict),)
         return Delivery(
-            accepted=accepted,
+            accepted=tuple(accepted),
+            verdicts=tuple(verdicts),
             refused=refused,
-            reply=verdict,
+            reply=reply,
             host=self._connection.endpoint.host,
             peer_address=self._connection.peer_address,
             tls=self._connection.tls,
+            dropped=transaction.terms.dropped,
         )
+
+    def _transaction(self, outgoing: Outgoing) -> _Transaction:
+        try:
+            self._require_tls(outgoing)
+            terms = agree_on_terms(self._connection.extensions, outgoing.demands)
+        except MailError as error:
+            error.at(host=self._connection.endpoint.host)
+            raise
+        return _Transaction(outgoing, outgoing.envelope.recipients, terms)
+
+    def _require_tls(self, outgoing: Outgoing) -> None:
+        # RFC 8689 4.2.1: the server proved who it is, or the message is not sent.
+        if outgoing.options is None or not outgoing.options.requires_tls:
+            return
+        level = self._connection.tls.level
+        if level < TLSLevel.AUTHENTICATED:
+            raise PolicyNotMet(
+                "the message requires TLS with an authenticated server, and the connection is "
+                f"{level.word}",
+                phase=Phase.MAIL,
+                hint="Use smtp:// or smtps://.",
+            )
 
     def _encode(self, commands: Iterable[Command]) -> bytes:
         return b"".join([self._connection.encode(command) for command in commands])
@@ -224,45 +333,3 @@ class Deliveries:
 
     async def _reply(self) -> Reply:
         return await self._connection.reply(deadline=self._deadline)
-
-
-def _commands(outgoing: Outgoing, parameters: tuple[str, ...]) -> list[Command]:
-    envelope = outgoing.envelope
-    return [
-        Mail(envelope.sender, parameters),
-        *(Rcpt(recipient) for recipient in envelope.recipients),
-        Data(),
-    ]
-
-
-def _mail_parameters(connection: Connection, outgoing: Outgoing) -> tuple[str, ...]:
-    extensions = connection.extensions
-    parameters: list[str] = []
-    if outgoing.size is not None and "SIZE" in extensions:
-        limit = extensions.max_message_size
-        if limit is not None and outgoing.size > limit:
-            raise _not_possible(
-                connection,
-                "5.3.4",
-                f"the message has {outgoing.size} octets, the server takes {limit}",
-            )
-        parameters.append(f"SIZE={outgoing.size}")
-    if outgoing.is_8bit:
-        if "8BITMIME" not in extensions:
-            raise _not_possible(
-                connection, "5.6.3", "the message is 8-bit, and the server does not take that"
-            )
-        parameters.append("BODY=8BITMIME")
-    if outgoing.is_internationalized or outgoing.envelope.needs_smtputf8:
-        if "SMTPUTF8" not in extensions:
-            raise _not_possible(
-                connection, "5.6.7", "the message needs SMTPUTF8, and the server does not offer it"
-            )
-        parameters.append("SMTPUTF8")
-    return tuple(parameters)
-
-
-def _not_possible(connection: Connection, enhanced_code: str, text: str) -> PermanentlyRejected:
-    return PermanentlyRejected(
-        text, phase=Phase.MAIL, host=connection.endpoint.host, enhanced_code=enhanced_code
-    )

@@ -266,7 +266,7 @@ def test_the_policy_is_compared_with_what_was_had(
     # A mistake in the settings of TLS that lets anybody through is not the last line.
     monkeypatch.setattr(
         "postseal.tls.channel.client_context",
-        lambda trust, _: client_context(trust, TLSLevel.ENCRYPTED),
+        lambda trust, _, profile: client_context(trust, TLSLevel.ENCRYPTED, profile),
     )
     script = seals_with(certificates.context(Flaw.SELF_SIGNED), scheme)
     error = refused(world, script, certificates, scheme)

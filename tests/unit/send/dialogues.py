@@ -8,9 +8,10 @@ import pytest
 
 from postseal import Address, Delivery, Envelope
 from postseal.errors import MailError
-from postseal.send import Endpoint
+from postseal.send import DeliveryOptions, Endpoint
 from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.transaction import Content, Outgoing, deliver
+from postseal.send.outgoing import Content, Outgoing
+from postseal.send.transaction import deliver
 from postseal.testing import MemoryNetwork, Step, transcript
 from tests.parts.worlds import World
 
@@ -59,16 +60,18 @@ def hand_over(
     content: Content = CONTENT,
     options: ConnectionOptions | None = None,
     network: MemoryNetwork | None = None,
+    endpoint: Endpoint = IN_CLEAR,
+    delivery_options: DeliveryOptions | None = None,
     **needs: Any,
 ) -> Delivery:
     """Deliver one message over a new connection that plays `script`, which must be played out."""
     steps = transcript(script) if isinstance(script, str) else script
     network = network or MemoryNetwork(steps)
-    outgoing = Outgoing(envelope=envelope, content=content, **needs)
+    outgoing = Outgoing(envelope=envelope, content=content, options=delivery_options, **needs)
 
     async def send() -> Delivery:
         connection = await Connection.open(
-            network, IN_CLEAR, options or ConnectionOptions(), deadline=600
+            network, endpoint, options or ConnectionOptions(), deadline=600
         )
         return await deliver(connection, outgoing, deadline=network.now() + 600)
 

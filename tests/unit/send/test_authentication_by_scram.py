@@ -10,17 +10,19 @@ import pytest
 
 from postseal import Secret
 from postseal.errors import AuthError
-from postseal.send.authentication import authenticate
+from postseal.send import Endpoint
+from postseal.send.authentication import Login, authenticate
 from postseal.smtp import Extensions, Reply
 from postseal.smtp.commands import Auth, AuthCancel, AuthResponse, Command
 from postseal.smtp.sasl import (
     Challenge,
+    ChannelEnds,
     Failed,
     PasswordReceived,
     RecordNeeded,
-    ScramHash,
     ScramRecord,
     ServerOffer,
+    ServerSASL,
     ServerStep,
     Succeeded,
 )
@@ -44,13 +46,10 @@ class Server:
         forge: Callable[[bytes], bytes] = _as_it_is,
         mechanisms: str = "",
     ) -> None:
-        self.offer = ServerOffer(
-            scram_hashes=(ScramHash.SHA_256, ScramHash.SHA_1),
-            channel_binding=binding,
-            decoy_secret=b"decoy",
-        )
+        self.channel = ChannelEnds(binding)
+        self.offer = ServerOffer(frozenset(ServerSASL), decoy_secret=b"decoy")
         self.extensions = Extensions(
-            MappingProxyType({"AUTH": mechanisms or " ".join(self.offer.names)})
+            MappingProxyType({"AUTH": mechanisms or " ".join(self.offer.names(self.channel))})
         )
         self.channel_binding = client_binding
         self.asked: list[str] = []
@@ -63,7 +62,7 @@ class Server:
             return Reply(501, ("cancelled",), "5.7.0")
         if isinstance(command, Auth):
             self.asked.append(command.mechanism)
-            mechanism = self.offer.begin(command.mechanism)
+            mechanism = self.offer.begin(command.mechanism, self.channel)
             if mechanism is None:
                 return Reply(504, ("not here",), "5.5.4")
             self._mechanism = mechanism
@@ -91,7 +90,8 @@ class Server:
 
 
 async def log_in(server: Server, *, username: str = "ada", password: str = PASSWORD) -> None:
-    await authenticate(server, username, Secret(password), deadline=600)
+    endpoint = Endpoint.parse(f"smtp://{username}@mail.example.org")
+    await authenticate(server, endpoint, Login(Secret(password), None, None), deadline=600)
 
 
 async def test_the_strongest_is_taken_and_the_password_stays_here() -> None:

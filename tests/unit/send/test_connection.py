@@ -90,7 +90,7 @@ def test_a_name_that_would_break_the_line_is_refused(world: World) -> None:
         ("S: <end>", Disconnected, Phase.GREETING, None),
         ("S: <reset>", Disconnected, Phase.GREETING, None),
         ("S: SSH-2.0-OpenSSH_9.2", RemoteProtocolError, Phase.GREETING, None),
-        ("S: 220 hi\nC: EHLO [192.0.2.1]\nS: 502 what?", ConnectError, Phase.EHLO, 502),
+        ("S: 220 hi\nC: EHLO [192.0.2.1]\nS: 550 not you", ConnectError, Phase.EHLO, 550),
         ("S: 220 hi\nC: EHLO [192.0.2.1]\nS: 354 go", RemoteProtocolError, Phase.EHLO, None),
         ("S: 220 hi\nC: EHLO [192.0.2.1]\nS: <end>", Disconnected, Phase.EHLO, None),
         # A server that talks ahead of its turn is out of step, or somebody talks for it.

@@ -62,14 +62,15 @@ def test_octets_go_both_ways(world: World, address: str) -> None:
         assert (stream.peer_address, stream.local_address) == (address, address)
         assert not stream.has_input()
         await stream.write(b"hello", network.now() + 20)
-        assert peer.recv(100) == b"hello"
         peer.sendall(b"welcome")
         assert await stream.read(network.now() + 20) == b"welcome"
+        assert peer.recv(100) == b"hello"
         peer.shutdown(socket.SHUT_WR)
         # The end of the one direction is not that of the other.
         assert await stream.read(network.now() + 20) == b""
         assert stream.has_input()
         await stream.write(b"goodbye", network.now() + 20)
+        stream.close()
         assert peer.recv(100) == b"goodbye"
 
     talk(world, use, address)

@@ -13,6 +13,7 @@ from postseal.send.sealed import SealedStream
 from postseal.testing import ManualClock, ScriptedStream
 from postseal.tls import Channel, Opening, TLSLevel, Trust
 from tests.parts.flawed_certificates import HOST, Certificates, Flaw
+from tests.parts.tls_records import RecordType, record
 
 
 @pytest.fixture(scope="module")
@@ -143,12 +144,37 @@ def test_an_end_with_and_without_a_word(certificates: Certificates) -> None:
     # close_notify is the end; whatever came behind it would not be read.
     assert run(stream.read(10)) == b""
     assert run(stream.read(10)) == b""
+    # The peer's goodbye is answered (RFC 5246 7.2.1), and no new message is begun behind it.
+    assert peer.channel.is_ended
+    assert not peer.channel.is_cut
+    assert stream.has_input()
     cut = Peer(certificates)
     stream = establish(cut, certificates)
+    cut.say(b"250-half of a rep")
     cut.waiting.append(b"")
-    while cut.waiting and cut.waiting[0]:
-        assert run(stream.read(10)) == b""
-    assert run(stream.read(10)) == b""
+    assert run(stream.read(10)) == b"250-half of a rep"
+    # Anybody on the path can end the connection; it is no end of what was said.
+    for _ in range(2):
+        with pytest.raises(Disconnected, match="was cut"):
+            run(stream.read(10))
+    assert stream.has_input()
+
+
+def test_what_came_whole_is_not_lost_for_what_came_behind_it(certificates: Certificates) -> None:
+    # A verdict, and in the same segment a record that somebody made up.
+    peer = Peer(certificates)
+    stream = establish(peer, certificates)
+    peer.say(b"250 2.0.0 taken\r\n")
+    peer.waiting[-1] += record(RecordType.APPLICATION_DATA, bytes(40))
+    assert run(stream.read(10)) == b"250 2.0.0 taken\r\n"
+    assert stream.has_input()
+    with pytest.raises(TLSError, match="bad record mac"):
+        run(stream.read(10))
+    with pytest.raises(TLSError, match="bad record mac"):
+        run(stream.write(b"QUIT\r\n", 10))
+    # And the peer was told.
+    assert isinstance(peer.alert, TLSError)
+    assert "the alert 'bad record mac'" in str(peer.alert)
 
 
 def test_goodbye_tells_an_end_from_a_cut(certificates: Certificates) -> None:
