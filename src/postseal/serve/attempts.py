@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from postseal.address import Address
 from postseal.errors import MailError, Phase, TLSError
 from postseal.mail import Envelope
+from postseal.send.outgoing import Outgoing, ReadAnewAsync
 from postseal.send.results import Delivery, Refusal
-from postseal.send.transaction import Outgoing, deliver
+from postseal.send.transaction import deliver
 from postseal.serve.destinations import Destinations
 from postseal.serve.routing import Hop, Router
 from postseal.serve.storage import Attempt, DeliveryState, Lease
+from postseal.smtp import Reply
 
 __all__ = ["Consignment", "attempt"]
+
+# What servers answer beyond the limits that they state (RFC 9422 3).
+_NO_ROOM: Final = Reply(452, ("the server's limits for one session were reached",), "4.5.3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Consignment:
                 Address.parse(first.reverse_path) if first.reverse_path else None,
                 tuple(Address.parse(lease.recipient) for lease in self.leases),
             ),
-            content=self.content(),
+            content=ReadAnewAsync(self.content),
             size=first.size,
             is_8bit=first.is_8bit,
             is_internationalized=first.is_internationalized,
@@ -108,20 +114,27 @@ def _per_recipient(
     leases: Sequence[Lease], delivery: Delivery, known: Attempt, now: float
 ) -> dict[int, Attempt]:
     refused = {str(refusal.recipient): refusal for refusal in delivery.refused}
-    sent = replace(
-        known,
-        finished_at=now,
-        outcome=DeliveryState.SENT,
-        code=delivery.reply.code,
-        enhanced_code=delivery.reply.enhanced_code or "",
-        text=delivery.reply.text,
-    )
+    for recipient in delivery.untried:
+        # They wait for the next attempt, which has a session of its own.
+        refused[str(recipient)] = Refusal(recipient, Phase.RCPT, _NO_ROOM)
+    verdicts = dict(zip(map(str, delivery.accepted), delivery.verdicts, strict=True))
     return {
         lease.delivery_id: _from_refusal(known, refused[lease.recipient], now)
         if lease.recipient in refused
-        else sent
+        else _sent(known, verdicts.get(lease.recipient, delivery.reply), now)
         for lease in leases
     }
+
+
+def _sent(known: Attempt, reply: Reply, now: float) -> Attempt:
+    return replace(
+        known,
+        finished_at=now,
+        outcome=DeliveryState.SENT,
+        code=reply.code,
+        enhanced_code=reply.enhanced_code or "",
+        text=reply.text,
+    )
 
 
 def _from_refusal(known: Attempt, refusal: Refusal, now: float) -> Attempt:

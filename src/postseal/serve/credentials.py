@@ -1,11 +1,13 @@
 """How the platform proves who somebody is while keeping nothing that could be used to log in.
 
-Three kinds of secret, two kinds of hash:
+Three kinds of secret, two kinds of hash, and beside them for SMTP the keys of SCRAM:
 
 * Passwords that people choose can be guessed, so each guess is made expensive: argon2id.
 * Secrets that `generate_secret` makes have 160 random bits. Nobody searches that space at any
   speed, so SHA-256 is as safe as a slow hash, and a client may log in for every message without
-  costing the server 64 MiB and a core. Only generated secrets may be kept this way.
+  costing the server 64 MiB and a core. Only generated secrets may be kept this way. The SCRAM
+  record of such a secret is as hard to search, but whoever steals it can play the server to that
+  client, unless the client binds the channel (-PLUS) or verifies the certificate, as ours does.
 * Session tokens have 256 random bits; the same holds.
 
 Every `verify_*` does the same work for a name that does not exist (`stored` is None) as for a
@@ -24,10 +26,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from postseal.secrets import Secret
+from postseal.smtp.sasl import ScramRecord
 
 __all__ = [
     "MAX_PASSWORD_OCTETS",
     "RandomBytes",
+    "derive_scram_record",
     "generate_secret",
     "hash_generated_secret",
     "hash_password",
@@ -111,6 +115,16 @@ def verify_generated_secret(stored: bytes | None, secret: Secret) -> bool:
         _DIGEST_OF_NOBODY if stored is None else stored, hash_generated_secret(secret)
     )
     return matches and stored is not None
+
+
+def derive_scram_record(secret: Secret) -> ScramRecord:
+    """Make what SCRAM-SHA-256 checks a generated secret by (RFC 7677).
+
+    A few milliseconds of work: in asyncio code, call it in a thread. More iterations would not
+    help a secret that nobody can guess, and cost its clients time at each login. Raises
+    `InvalidInput` for what `generate_secret` cannot have made and SASLprep refuses.
+    """
+    return ScramRecord.derive(secret.reveal())
 
 
 def new_token(random: RandomBytes = secrets.token_bytes) -> Secret:

@@ -6,6 +6,7 @@ from typing import Final
 
 from postseal.send.network import Network
 from postseal.send.pool import Pool
+from postseal.send.sessions import SessionCache
 from postseal.serve.routing import Hop
 
 __all__ = ["Destinations"]
@@ -18,12 +19,13 @@ class Destinations:
     """A pool for each hop in use; a hop's policy is part of what tells it from others.
 
     So a connection is never used for mail that asks for another TLS level, name or authority
-    than it was opened with.
+    than it was opened with. TLS sessions outlive the pools and are kept apart in the same way.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._pools: dict[Hop, Pool] = {}
+        self._sessions = SessionCache()
 
     def now(self) -> float:
         """The clock of deadlines."""
@@ -33,7 +35,13 @@ class Destinations:
         """Give the hop's pool."""
         pool = self._pools.get(hop)
         if pool is None:
-            pool = Pool(self._network, hop.endpoint, hop.options, max_connections=_CONNECTIONS_EACH)
+            pool = Pool(
+                self._network,
+                hop.endpoint,
+                hop.options,
+                max_connections=_CONNECTIONS_EACH,
+                sessions=self._sessions,
+            )
             self._pools[hop] = pool
         return pool
 

@@ -31,6 +31,7 @@ from postseal.errors import InvalidInput
 from postseal.secrets import Secret
 from postseal.serve.credentials import (
     RandomBytes,
+    derive_scram_record,
     generate_secret,
     hash_generated_secret,
     hash_password,
@@ -43,7 +44,8 @@ from postseal.serve.data_directory import (
     write_atomically,
 )
 from postseal.serve.settings import Settings
-from postseal.tls.authority import Clock, LocalAuthority, needs_renewal
+from postseal.smtp.sasl import ScramRecord
+from postseal.tls.authority import Clock, LocalAuthority, names_of, needs_renewal
 
 __all__ = [
     "ADMIN_NAME",
@@ -80,7 +82,9 @@ class IdentityStore(Protocol):
         """Add an account for the pages."""
         ...
 
-    async def create_credential(self, username: str, secret_hash: bytes, /) -> object:
+    async def create_credential(
+        self, username: str, secret_hash: bytes, scram_record: ScramRecord, /
+    ) -> object:
         """Add a credential for SMTP AUTH."""
         ...
 
@@ -146,7 +150,9 @@ async def prepare(
     password_hash = await asyncio.to_thread(hash_password, admin.password)
     announce(announcement)
     if credential:
-        await store.create_credential(credential.name, hash_generated_secret(credential.password))
+        secret = credential.password
+        record = await asyncio.to_thread(derive_scram_record, secret)
+        await store.create_credential(credential.name, hash_generated_secret(secret), record)
     await store.create_account(admin.name, password_hash)
     return Prepared(identity, announcement)
 
@@ -212,17 +218,12 @@ def _is_current(
     try:
         certificate = x509.load_pem_x509_certificate(_read(directory.server_certificate))
         key = serialization.load_pem_private_key(key_pem, password=None)
-        certified = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (ValueError, TypeError, x509.ExtensionNotFound):
+    except (ValueError, TypeError):
         return False
-    known = {
-        *certified.value.get_values_for_type(x509.DNSName),
-        *map(str, certified.value.get_values_for_type(x509.IPAddress)),
-    }
     return (
         certificate.public_key() == key.public_key()
         and authority.has_issued(certificate)
-        and known.issuperset(names)
+        and set(names_of(certificate)).issuperset(names)
         and not needs_renewal(certificate, now)
     )
 

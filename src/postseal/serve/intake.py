@@ -17,18 +17,21 @@ import structlog
 from postseal.address import Address, ascii_domain
 from postseal.errors import MailError
 from postseal.mail import Envelope
-from postseal.secrets import Secret
-from postseal.serve.credentials import verify_generated_secret
+from postseal.serve.authenticator import Authenticator
 from postseal.serve.setting_routes import DEFAULT_ROUTE
 from postseal.serve.setting_types import DeliveryMode
 from postseal.serve.settings import Settings
 from postseal.serve.spool import Spool
-from postseal.serve.storage import DeliveryState, NewMessage, Reception, StorageError, Store
+from postseal.serve.storage import (
+    DeliveryState,
+    NewMessage,
+    Reception,
+    Store,
+)
 from postseal.serve.summary import HEAD_LIMIT, header_section, summarize
 from postseal.serve.trace import MAX_HOPS, count_hops, received_field
 from postseal.smtp import Reply
 from postseal.smtp.events import Transaction
-from postseal.smtp.sasl import PlainCredentials
 
 __all__ = ["SANDBOX_REASON", "Intake"]
 
@@ -37,9 +40,6 @@ SANDBOX_REASON = "kept in the sandbox: delivery.mode is not live"
 _OK = Reply(250, ("OK",), "2.1.0")
 _RECIPIENT_OK = Reply(250, ("OK",), "2.1.5")
 _NO_RELAY = Reply(550, ("we do not take mail for this domain",), "5.7.1")
-_AUTHENTICATED = Reply(235, ("Authentication succeeded",), "2.7.0")
-_BAD_CREDENTIALS = Reply(535, ("Authentication credentials invalid",), "5.7.8")
-_CANNOT_CHECK = Reply(454, ("Temporary authentication failure",), "4.7.0")
 _CANNOT_STORE = Reply(452, ("the message could not be stored; try again later",), "4.3.1")
 _LOOP = Reply(554, ("the message has passed too many hosts; it runs in a loop",), "5.4.6")
 
@@ -70,23 +70,10 @@ class Intake:
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._settings = settings
+        self.authenticator = Authenticator(store)
         self._store = store
         self._clock = clock
         self._random = random
-
-    async def authenticate(self, credentials: PlainCredentials) -> Reply:
-        """Check a username and its generated secret."""
-        if credentials.authorization_identity not in ("", credentials.username):
-            return _BAD_CREDENTIALS
-        try:
-            found = await self._store.find_credential(credentials.username)
-        except StorageError as error:
-            _log.error("credentials cannot be checked", error=str(error))
-            return _CANNOT_CHECK
-        stored = found.secret_hash if found else None
-        if verify_generated_secret(stored, Secret(credentials.password)):
-            return _AUTHENTICATED
-        return _BAD_CREDENTIALS
 
     def take_sender(self, reverse_path: Address | None) -> Reply:
         """Any reverse-path is taken, the null one included."""

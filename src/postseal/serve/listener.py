@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +18,14 @@ from postseal.send.aio import AsyncioStream, listen
 from postseal.send.network import Stream
 from postseal.send.sealed import SealedStream
 from postseal.serve.intake import Intake
+from postseal.serve.proxied import Networks, arrive
 from postseal.serve.spool import Spool
 from postseal.serve.storage import Reception
 from postseal.smtp import Reply, ServerSession
+from postseal.smtp.clock import Clock, utc_now
 from postseal.smtp.events import (
-    AuthenticationReceived,
+    AUTHENTICATION_QUESTIONS,
+    AuthenticationFailed,
     BodyReceived,
     HelloReceived,
     MailReceived,
@@ -32,9 +36,11 @@ from postseal.smtp.events import (
     ServerEvent,
     SessionEnded,
     TLSRequested,
+    Transaction,
     XclientReceived,
 )
 from postseal.smtp.rules import ServerRules
+from postseal.smtp.sasl import ChannelEnds
 from postseal.tls import Channel, Opening, TLSOutcome
 
 __all__ = ["Listener", "ListenerRules", "Patience"]
@@ -56,6 +62,7 @@ class Patience:
     write: float = 120.0
     session: float = 4 * 3600.0
     goodbye: float = 5.0
+    proxy_header: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,7 @@ class ListenerRules:
     """What one listener is called, demands and allows.
 
     `context` gives the TLS context of the moment, so that a renewed certificate is used by the
-    next connection.
+    next connection. `proxies` are the peers that begin with a header of the PROXY protocol.
     """
 
     name: str
@@ -71,6 +78,8 @@ class ListenerRules:
     session: ServerRules
     context: Callable[[], ssl.SSLContext]
     max_connections: int
+    proxies: Networks = ()
+    clock: Clock = utc_now
     patience: Patience = field(default_factory=Patience)
 
 
@@ -126,6 +135,9 @@ class Listener:
 class _Conversation:
     """One connection, from its greeting to its end."""
 
+    # Begun once it is known for whom the peer speaks.
+    _session: ServerSession
+
     def __init__(
         self, stream: AsyncioStream, rules: ListenerRules, intake: Intake, spool_directory: Path
     ) -> None:
@@ -134,36 +146,56 @@ class _Conversation:
         self._rules = rules
         self._intake = intake
         self._spool_directory = spool_directory
-        self._session = ServerSession(rules.session, sealed=rules.opening is Opening.IMPLICIT)
         self._tls = TLSOutcome.in_clear()
         self._spool: Spool | None = None
+        self._unsettled: ServerEvent | None = None
         self._ending = False
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + rules.patience.session
-        self._peer = stream.peer_address
+        self._speak_for(stream.peer_address)
 
     async def run(self) -> None:
         """Talk until either side ends it."""
-        log = _log.bind(listener=self._rules.name, client=self._peer)
         try:
-            if self._rules.opening is Opening.IMPLICIT:
-                await self._seal()
+            await self._arrive()
             # One turn of the loop, so that what was sent unasked is seen before the greeting.
             await asyncio.sleep(0)
             if not self._stream.has_input():
                 self._session.greet()
             await self._talk()
         except MailError as error:
-            log.info("session ended", error=str(error))
-        except Exception:
-            log.exception("session failed by a defect of ours")
+            self._log.info("session ended", error=str(error))
+        except Exception:  # noqa: BLE001  # logged, and one session is not all of them
+            self._log.exception("session failed by a defect of ours")
         finally:
             self._forget_body()
             self._stream.close()
 
+    def _speak_for(self, client: str) -> None:
+        self._client = client
+        self._log = _log.bind(listener=self._rules.name, client=client)
+
+    async def _arrive(self) -> None:
+        rules = self._rules
+        deadline = self._loop.time() + rules.patience.proxy_header
+        arrival = await arrive(self._stream, proxies=rules.proxies, deadline=deadline)
+        self._stream = arrival.stream
+        if arrival.client is not None:
+            self._speak_for(str(arrival.client))
+        is_implicit = rules.opening is Opening.IMPLICIT
+        channel = await self._seal() if is_implicit else ChannelEnds()
+        self._session = ServerSession(
+            rules.session,
+            sealed=is_implicit,
+            channel=channel,
+            peer=arrival.client,
+            clock=rules.clock,
+        )
+
     async def turn_away(self, text: str) -> None:
         """Tell a client that it cannot stay, where it can be told in clear."""
         if self._rules.opening is Opening.STARTTLS:
+            self._session = ServerSession(self._rules.session)
             self._session.shut_down(text)
             with contextlib.suppress(MailError):
                 await self._flush()
@@ -175,39 +207,49 @@ class _Conversation:
         self._connection.interrupt()
 
     async def _talk(self) -> None:
-        session = self._session
         while True:
-            await self._flush()
-            data = await self._read()
-            if data is None:
-                session.shut_down("closing the connection; try again later")
-            elif data:
-                session.receive(data)
-            else:
+            event = self._advance()
+            if event is None:
+                await self._flush()
+                event = await self._listen()
+            if event is None:
                 return
-            while (event := session.next_event()) is not None:
-                if isinstance(event, SessionEnded):
-                    await self._say_goodbye(event)
-                    return
-                await self._handle(event)
+            if isinstance(event, SessionEnded):
+                await self._say_goodbye(event)
+                return
+            await self._settle(event)
 
-    async def _read(self) -> bytes | None:
-        """Wait for the client; None when it is too slow or we are about to end."""
-        now = self._loop.time()
-        if self._ending or now >= self._deadline:
-            return None
+    async def _listen(self) -> ServerEvent | None:
+        """Answer the client until something has to be awaited; None when it has left."""
+        self._unsettled = None
         try:
-            return await self._stream.read(min(self._deadline, now + self._rules.patience.command))
+            await self._stream.attend(self._hear, self._due)
         except TimedOut:
-            return None
+            self._session.shut_down("closing the connection; try again later")
+            return self._advance()
+        return self._unsettled
 
-    async def _handle(self, event: ServerEvent) -> None:
+    def _hear(self, data: bytes) -> bytes | None:
+        if not data:
+            return None
+        self._session.receive(data)
+        self._unsettled = self._advance()
+        return self._session.data_to_send() if self._unsettled is None else None
+
+    def _due(self) -> float:
+        now = self._loop.time()
+        return now if self._ending else min(self._deadline, now + self._rules.patience.command)
+
+    def _advance(self) -> ServerEvent | None:
+        """Settle what can be settled at once; return the first event that cannot."""
+        while (event := self._session.next_event()) is not None:
+            if not self._settle_at_once(event):
+                return event
+        return None
+
+    def _settle_at_once(self, event: ServerEvent) -> bool:
         session = self._session
         match event:
-            case TLSRequested():
-                await self._start_tls()
-            case AuthenticationReceived(credentials):
-                session.answer(await self._intake.authenticate(credentials))
             case MailReceived(reverse_path):
                 session.answer(self._intake.take_sender(reverse_path))
             case RecipientReceived(recipient):
@@ -215,19 +257,37 @@ class _Conversation:
                 session.answer(self._intake.take_recipient(recipient, authenticated=authenticated))
             case BodyReceived(data):
                 self._keep(data)
-            case MessageReceived(transaction):
-                reception = self._reception()
-                spool = self._spool if self._spool is not None else Spool(self._spool_directory)
-                try:
-                    reply = await self._intake.take_message(transaction, spool, reception)
-                finally:
-                    spool.close()
-                    self._spool = None
-                session.answer(reply)
             case MessageRefused() | MessageDropped():
                 self._forget_body()
-            case HelloReceived() | XclientReceived():
-                return
+            case AuthenticationFailed(mechanism, username, reason):
+                self._log.warning(
+                    "authentication failed", mechanism=mechanism, username=username, reason=reason
+                )
+            case XclientReceived(attributes):
+                if isinstance(attributes.address, IPv4Address | IPv6Address):
+                    self._speak_for(str(attributes.address))
+            case HelloReceived():
+                return True
+            case _:
+                return False
+        return True
+
+    async def _settle(self, event: ServerEvent) -> None:
+        match event:
+            case TLSRequested():
+                await self._start_tls()
+            case MessageReceived(transaction):
+                self._session.answer(await self._store(transaction))
+            case _ if isinstance(event, AUTHENTICATION_QUESTIONS):
+                await self._intake.authenticator.answer(self._session, event)
+
+    async def _store(self, transaction: Transaction) -> Reply:
+        spool = self._spool if self._spool is not None else Spool(self._spool_directory)
+        try:
+            return await self._intake.take_message(transaction, spool, self._reception())
+        finally:
+            spool.close()
+            self._spool = None
 
     async def _start_tls(self) -> None:
         if self._stream.has_input():
@@ -238,8 +298,7 @@ class _Conversation:
             self._session.receive(early)
             return
         await self._flush()
-        await self._seal()
-        self._session.tls_established()
+        self._session.tls_established(await self._seal())
 
     def _keep(self, data: bytes) -> None:
         try:
@@ -247,7 +306,7 @@ class _Conversation:
                 self._spool = Spool(self._spool_directory)
             self._spool.append(data)
         except OSError as error:
-            _log.error("no room for an incoming message", error=str(error))
+            self._log.error("no room for an incoming message", error=str(error))
             self._forget_body()
             self._session.refuse_body(_NO_ROOM)
 
@@ -259,7 +318,7 @@ class _Conversation:
     def _reception(self) -> Reception:
         return Reception(
             listener=self._rules.name,
-            client_address=self._peer,
+            client_address=self._client,
             client_name=self._session.client_name,
             protocol=self._session.protocol,
             tls_version=self._tls.version,
@@ -267,22 +326,18 @@ class _Conversation:
             authenticated_as=self._session.authenticated_as,
         )
 
-    async def _seal(self) -> None:
+    async def _seal(self) -> ChannelEnds:
         channel = Channel.server(self._rules.context(), opening=self._rules.opening)
         sealed = await SealedStream.establish(
             self._stream, channel, self._loop.time() + self._rules.patience.handshake
         )
         self._stream = sealed
         self._tls = sealed.outcome()
+        return ChannelEnds(channel_binding=sealed.channel_binding())
 
     async def _say_goodbye(self, event: SessionEnded) -> None:
         if event.error is not None:
-            _log.info(
-                "session broken off",
-                listener=self._rules.name,
-                client=self._peer,
-                error=str(event.error),
-            )
+            self._log.info("session broken off", error=str(event.error))
         await self._flush()
         if isinstance(self._stream, SealedStream):
             await self._stream.end(self._loop.time() + self._rules.patience.goodbye)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import ssl
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,26 +15,31 @@ from typing import Final
 
 import structlog
 
-from postseal.dns import Resolver, SystemResolver
+from postseal.dns import CachingResolver, Resolver
+from postseal.dns.stub import StubResolver
 from postseal.errors import ConnectError
 from postseal.send.aio import AsyncioNetwork
+from postseal.serve.certificates import ListenerCertificates
 from postseal.serve.data_directory import DataDirectory, DataDirectoryLock, write_atomically
 from postseal.serve.destinations import Destinations
-from postseal.serve.first_run import Announcement, ServerIdentity, ensure_identity, prepare
+from postseal.serve.first_run import Announcement, prepare
 from postseal.serve.intake import Intake
 from postseal.serve.listener import Listener, ListenerRules
 from postseal.serve.routing import Router
-from postseal.serve.setting_types import DeliveryMode
+from postseal.serve.setting_dns import DNSSettings
+from postseal.serve.setting_types import DeliveryMode, Mechanism
 from postseal.serve.settings import ListenerSettings, Settings
 from postseal.serve.storage import Store
 from postseal.serve.web import WebServer, create_app, serve_web
 from postseal.serve.worker import Worker
-from postseal.smtp.rules import Offer, ServerRules
-from postseal.tls import Opening, server_context
+from postseal.smtp.line_endings import LineEndings
+from postseal.smtp.rules import DEFAULT_EXTENSIONS, Extension, Offer, ServerRules
+from postseal.smtp.sasl import ServerOffer, ServerSASL
+from postseal.tls import Opening
 
 __all__ = ["ListenAddress", "Platform", "serving"]
 
-_RENEWAL_SECONDS: Final = 6 * 3600.0
+_KEY_OCTETS: Final = 32
 
 _log = structlog.get_logger("postseal.serve")
 
@@ -54,29 +59,6 @@ class Platform:
     listeners: Mapping[str, ListenAddress]
     authority: Path | None
     mode: DeliveryMode
-
-
-class _Certificates:
-    """The listeners' TLS context, made anew when the certificate is."""
-
-    def __init__(self, settings: Settings, identity: ServerIdentity) -> None:
-        self._settings = settings
-        self.identity = identity
-        self._context = server_context(identity.certificate, identity.key)
-
-    def context(self) -> ssl.SSLContext:
-        return self._context
-
-    async def keep_current(self) -> None:
-        """Renew and reload the certificate from time to time."""
-        while True:
-            await asyncio.sleep(_RENEWAL_SECONDS)
-            try:
-                identity = await asyncio.to_thread(ensure_identity, self._settings)
-                self._context = server_context(identity.certificate, identity.key)
-            except Exception:  # noqa: BLE001  # whatever it is, the listeners go on
-                # The present certificate stays in use; the next round tries again.
-                _log.exception("the certificate could not be renewed")
 
 
 @asynccontextmanager
@@ -103,14 +85,15 @@ async def serving(
         prepared = await prepare(settings, store, announce=announce)
         # Who held leases on this directory is dead: we have its lock.
         await store.release_all()
-        certificates = _Certificates(settings, prepared.identity)
+        certificates = ListenerCertificates(settings, prepared.identity)
         stack.push_async_callback(_cancel, parts.create_task(certificates.keep_current()))
         if settings.delivery.mode is DeliveryMode.LIVE:
-            worker = _worker(settings, store, resolver or SystemResolver())
+            worker = _worker(settings, store, resolver or _resolver(settings.dns))
             stack.push_async_callback(_cancel, parts.create_task(worker.run()))
         addresses: dict[str, ListenAddress] = {}
         intake = Intake(settings, store)
-        for rules, where in _listeners(settings, certificates):
+        offer = await _server_offer(settings, store)
+        for rules, where in _listeners(settings, certificates, offer):
             listener = Listener(rules, intake, settings.data_directory)
             await _open(listener, where)
             stack.push_async_callback(listener.close)
@@ -126,18 +109,46 @@ async def serving(
         yield platform
 
 
+def _resolver(settings: DNSSettings) -> Resolver:
+    stub = StubResolver(
+        name_servers=settings.name_servers,
+        timeout=settings.timeout,
+        dangerous_trust_ad_beyond_loopback=settings.dangerous_trust_ad_beyond_loopback,
+    )
+    return CachingResolver(stub)
+
+
 def _worker(settings: Settings, store: Store, resolver: Resolver) -> Worker:
     router = Router(settings, resolver)
     return Worker(store, router, Destinations(AsyncioNetwork()), settings.delivery)
 
 
+async def _server_offer(settings: Settings, store: Store) -> ServerOffer:
+    mechanisms = settings.authentication.mechanisms
+    others = mechanisms - {Mechanism.SCRAM_SHA_256}
+    # Its owner would be refused, or told apart from users who do not exist. Where SCRAM alone is
+    # wanted, nothing weaker is put in its place.
+    if others and others != mechanisms and await store.lacks_scram_records():
+        _log.warning(
+            "SCRAM-SHA-256 is not offered: a credential was made before it was known",
+            hint="The next login by PLAIN completes the credential; then restart.",
+        )
+        mechanisms = others
+    return ServerOffer(
+        frozenset(ServerSASL(one.value) for one in mechanisms),
+        decoy_secret=await store.ensure_key("scram-decoys", secrets.token_bytes(_KEY_OCTETS)),
+    )
+
+
 def _listeners(
-    settings: Settings, certificates: _Certificates
+    settings: Settings, certificates: ListenerCertificates, offer: ServerOffer
 ) -> list[tuple[ListenerRules, ListenerSettings]]:
     limits, listeners = settings.limits, settings.listeners
 
-    def rules(name: str, opening: Opening, starttls: Offer, auth: Offer) -> ListenerRules:
-        return ListenerRules(
+    def listener(
+        name: str, where: ListenerSettings, opening: Opening, starttls: Offer, auth: Offer
+    ) -> tuple[ListenerRules, ListenerSettings]:
+        rules = ListenerRules(
             name=name,
             opening=opening,
             session=ServerRules(
@@ -146,24 +157,35 @@ def _listeners(
                 authentication=auth,
                 max_message_size=limits.max_message_size,
                 max_recipients=limits.max_recipients,
+                max_recipient_domains=limits.max_recipient_domains,
+                max_messages=limits.max_messages,
+                max_failed_authentications=settings.authentication.max_failures,
+                extensions=DEFAULT_EXTENSIONS | {Extension.LIMITS},
+                line_endings=LineEndings(where.line_endings.value),
+                xclient_from=where.xclient_from,
+                sasl=offer,
             ),
             context=certificates.context,
             max_connections=limits.max_connections,
+            proxies=where.proxy_protocol_from,
         )
+        return rules, where
 
-    every = [
-        (
-            rules("submission", Opening.STARTTLS, Offer.REQUIRED, Offer.REQUIRED),
-            listeners.submission,
+    every = (
+        listener(
+            "submission", listeners.submission, Opening.STARTTLS, Offer.REQUIRED, Offer.REQUIRED
         ),
-        (
-            rules("submissions", Opening.IMPLICIT, Offer.UNAVAILABLE, Offer.REQUIRED),
+        listener(
+            "submissions",
             listeners.submissions,
+            Opening.IMPLICIT,
+            Offer.UNAVAILABLE,
+            Offer.REQUIRED,
         ),
         # RFC 3207 4: a publicly referenced server must not require TLS.
-        (rules("mx", Opening.STARTTLS, Offer.OFFERED, Offer.UNAVAILABLE), listeners.mx),
-    ]
-    return [(one, where) for one, where in every if where.enabled]
+        listener("mx", listeners.mx, Opening.STARTTLS, Offer.OFFERED, Offer.UNAVAILABLE),
+    )
+    return [(rules, where) for rules, where in every if where.enabled]
 
 
 async def _open(listener: Listener, where: ListenerSettings) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
-from postseal.dns import MX, Resolver
-from postseal.errors import MailError, PermanentlyRejected, Phase
+from postseal.dns import MX, Resolver, exchangers
 from postseal.send.connection import ConnectionOptions
 from postseal.send.endpoint import Endpoint
 from postseal.send.timeouts import Timeouts
@@ -85,31 +83,14 @@ class Router:
         return Hop(endpoint, options, f"{level.word}, by delivery.mx_tls ({found})")
 
     async def _exchangers(self, domain: str) -> tuple[str, ...]:
-        records = await self._resolver.mx(domain)
-        if not records:
-            # RFC 5321 5.1: without MX, the domain itself is the host.
-            return (domain,)
-        if any(not record.host for record in records):
-            # RFC 7505 3: the null MX.
-            raise _no_mail(f"the domain {domain} takes no mail (null MX)", "5.1.10")
-        hosts: list[str] = []
-        for _, equals in groupby(records, key=lambda record: record.preference):
-            same = list(equals)
-            if any(record.host == self._settings.hostname for record in same):
-                # RFC 5321 5.1: we are an exchanger; those not better than us are no way onward.
-                break
-            self._shuffle(same)
-            hosts += [record.host for record in same]
-        if not hosts:
-            raise _no_mail(f"the mail for {domain} would come back to us", "5.4.6")
-        return tuple(hosts[:_MAX_HOSTS])
+        answer = await self._resolver.mx(domain)
+        hosts = exchangers(
+            domain, answer.records, our_name=self._settings.hostname, shuffle=self._shuffle
+        )
+        return hosts[:_MAX_HOSTS]
 
 
 def _address_of(literal: str) -> str:
     # RFC 5321 4.1.3: the tag is written in any case.
     address = literal[1:-1]
     return address[5:] if address[:5].lower() == "ipv6:" else address
-
-
-def _no_mail(text: str, enhanced_code: str) -> MailError:
-    return PermanentlyRejected(text, phase=Phase.RESOLVE, enhanced_code=enhanced_code)

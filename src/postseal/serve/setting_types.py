@@ -7,9 +7,11 @@ with what would have been right. `postseal.serve.settings` says where each is us
 from __future__ import annotations
 
 import ipaddress
+import json
 import math
 import re
 from enum import StrEnum, unique
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -23,6 +25,10 @@ __all__ = [
     "DeliveryMode",
     "Duration",
     "HostName",
+    "LineEnding",
+    "Mechanism",
+    "Mechanisms",
+    "Networks",
     "Port",
     "Size",
     "Table",
@@ -55,6 +61,23 @@ class MXTLS(StrEnum):
     OPPORTUNISTIC = "opportunistic"
     ENCRYPTED = "encrypted"
     AUTHENTICATED = "authenticated"
+
+
+@unique
+class LineEnding(StrEnum):
+    """What becomes of a message with a CR or LF that stands alone."""
+
+    REJECT = "reject"
+    NORMALIZE = "normalize"
+
+
+@unique
+class Mechanism(StrEnum):
+    """The SASL mechanisms that the platform can check its credentials by."""
+
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    PLAIN = "PLAIN"
+    LOGIN = "LOGIN"
 
 
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+\Z", re.ASCII)
@@ -92,6 +115,50 @@ def _read_bind_address(value: str) -> str:
             'it must be an IP address, such as "127.0.0.1" or "::1" for this machine alone, '
             '"0.0.0.0" or "::" for every interface'
         ) from None
+
+
+_MAX_NETWORKS = 1000
+
+
+def _read_networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
+    if not isinstance(value, list | tuple) or len(value) > _MAX_NETWORKS:
+        raise InvalidSetting(
+            "it must be a list of networks and addresses, such as "
+            f'["192.0.2.7", "2001:db8::/32"], of at most {_MAX_NETWORKS}'
+        )
+    return tuple(_read_network(one) for one in value)
+
+
+def _read_network(value: object) -> IPv4Network | IPv6Network:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    shown = json.dumps(value[:80]) if isinstance(value, str) else ascii(value)[:80]
+    try:
+        # A number would be read as the address with this number.
+        network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=False)
+    except ValueError:
+        raise InvalidSetting(
+            f'{shown} is no network such as "192.0.2.0/24" and no IP address'
+        ) from None
+    if isinstance(value, str) and str(network.network_address) != _address_of(value):
+        raise InvalidSetting(f'{shown} has bits behind its prefix; it may be "{network}"')
+    if not network.prefixlen:
+        raise InvalidSetting(f"{shown} would trust everybody; name the peers that are meant")
+    return network
+
+
+def _read_mechanisms(value: object) -> frozenset[Mechanism]:
+    if isinstance(value, list | tuple | frozenset) and value:
+        try:
+            return frozenset(Mechanism(str(one)) for one in value)
+        except ValueError:
+            pass
+    names = ", ".join(f'"{one}"' for one in Mechanism)
+    raise InvalidSetting(f"it must be a list of some of {names}")
+
+
+def _address_of(value: str) -> str:
+    return str(ipaddress.ip_address(value.partition("/")[0]))
 
 
 def recipient_domain(text: str) -> str:
@@ -135,6 +202,14 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 BindAddress = Annotated[str, AfterValidator(_read_bind_address)]
 """An IP address to listen on."""
+
+Mechanisms = Annotated[frozenset[Mechanism], Field(strict=False), BeforeValidator(_read_mechanisms)]
+"""SASL mechanisms, at least one, as a list of their names."""
+
+Networks = Annotated[
+    tuple[IPv4Network | IPv6Network, ...], Field(strict=False), BeforeValidator(_read_networks)
+]
+"""Peers, as a list of networks in CIDR notation and of single addresses."""
 
 HostName = Annotated[str, AfterValidator(host_name)]
 """A fully qualified host name, in lower case and A-labels."""

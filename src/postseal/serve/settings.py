@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from postseal.errors import InvalidSetting
 from postseal.send.endpoint import is_loopback
+from postseal.serve.setting_dns import DNSSettings
 from postseal.serve.setting_files import File, key_pair_problem
 from postseal.serve.setting_problems import explain
 from postseal.serve.setting_routes import Routes
@@ -26,12 +27,17 @@ from postseal.serve.setting_types import (
     DeliveryMode,
     Duration,
     HostName,
+    LineEnding,
+    Mechanism,
+    Mechanisms,
+    Networks,
     Port,
     Size,
     Table,
 )
 
 __all__ = [
+    "AuthenticationSettings",
     "DeliverySettings",
     "LimitSettings",
     "ListenerSettings",
@@ -53,6 +59,25 @@ class ListenerSettings(Table):
         default="127.0.0.1", description="The IP address to listen on; loopback unless changed."
     )
     port: Port = Field(description="The TCP port; 0 lets the system choose one.")
+    proxy_protocol_from: Networks = Field(
+        default=(),
+        description=(
+            "Balancers that begin each connection with a header of the PROXY protocol, as they "
+            "then must; nobody else may."
+        ),
+    )
+    xclient_from: Networks = Field(
+        default=(),
+        description="Proxies that may say with XCLIENT on whose behalf they speak.",
+    )
+    line_endings: LineEnding = Field(
+        default=LineEnding.REJECT,
+        strict=False,
+        description=(
+            "What becomes of a message with a CR or LF that stands alone: reject refuses it, "
+            "normalize makes each a line ending."
+        ),
+    )
 
 
 class SubmissionListener(ListenerSettings):
@@ -96,8 +121,33 @@ class LimitSettings(Table):
         le=10_000,  # what an envelope holds
         description="How many recipients one message may have.",
     )
+    max_recipient_domains: int | None = Field(
+        default=None,
+        ge=1,
+        description="In how many domains one message may have recipients; no limit if not set.",
+    )
+    max_messages: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many messages one connection may bring; no limit if not set.",
+    )
     max_connections: int = Field(
         default=250, ge=1, le=50_000, description="How many connections each listener serves."
+    )
+
+
+class AuthenticationSettings(Table):
+    """How mail programs prove who they are to the submission listeners."""
+
+    mechanisms: Mechanisms = Field(
+        default=frozenset({Mechanism.SCRAM_SHA_256, Mechanism.PLAIN}),
+        description=(
+            "The SASL mechanisms offered, under TLS alone: SCRAM-SHA-256 (with its -PLUS form), "
+            "PLAIN, and LOGIN for programs that know nothing else."
+        ),
+    )
+    max_failures: int = Field(
+        default=3, ge=1, le=20, description="After how many failed logins a connection is ended."
     )
 
 
@@ -229,8 +279,10 @@ class Settings(Table):
     )
     listeners: ListenersSettings = Field(default_factory=ListenersSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
     tls: TLSSettings = Field(default_factory=TLSSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    dns: DNSSettings = Field(default_factory=DNSSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
 
     @model_validator(mode="after")

@@ -51,6 +51,7 @@ async def open_listener(
                     session=rules.session,
                     context=context,
                     max_connections=rules.max_connections,
+                    proxies=rules.proxies,
                     patience=rules.patience,
                 ),
                 Intake(rules.settings, store),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from postseal.serve.listener import Listener, Patience
+from postseal.serve.proxied import Networks
 from postseal.serve.settings import Settings
 from postseal.smtp.rules import Offer, ServerRules
 from postseal.tls import Opening
@@ -26,6 +27,7 @@ class Rules:
     opening: Opening = Opening.STARTTLS
     session: ServerRules = field(default_factory=lambda: ServerRules("mail.test"))
     max_connections: int = 10
+    proxies: Networks = ()
     patience: Patience = field(default_factory=Patience)
     settings: Settings = field(default_factory=lambda: Settings(hostname="mail.test"))
     spool_directory: Path | None = None

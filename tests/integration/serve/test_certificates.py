@@ -17,7 +17,7 @@ from tests.parts.raw_client import RawClient
 async def test_a_renewed_certificate_is_taken_up_while_it_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("postseal.serve.platform._RENEWAL_SECONDS", 0.02)
+    monkeypatch.setattr("postseal.serve.certificates._LOOK_SECONDS", 0.02)
     used = issue_certificate(tmp_path / "used", "127.0.0.1")
     renewed = issue_certificate(tmp_path / "renewed", "127.0.0.1")
     tls = {"certificate": str(used.chain_file), "key": str(used.chain_file)}

@@ -12,6 +12,7 @@ import pytest
 
 from postseal.dns import MX, NameDoesNotExist, ResolverFailure
 from postseal.errors import MailError, Phase
+from postseal.testing import MemoryResolver
 from tests.integration.serve.delivering import NEVER, settled, submit
 from tests.parts.certificates import ServerCertificate, issue_certificate
 from tests.parts.house import keep_house
@@ -19,17 +20,10 @@ from tests.parts.queue_view import AttemptRow
 from tests.parts.receiver import Receiver
 
 
-class Answers:
-    """A resolver that knows one domain."""
-
-    def __init__(self, answer: tuple[MX, ...] | MailError) -> None:
-        self._answer = answer
-
-    async def mx(self, domain: str) -> tuple[MX, ...]:
-        assert domain == "example.org"
-        if isinstance(self._answer, MailError):
-            raise self._answer
-        return self._answer
+def _knowing(*records: MX) -> MemoryResolver:
+    resolver = MemoryResolver()
+    resolver.add("example.org", *records)
+    return resolver
 
 
 def _by_mx(port: int, **settings: object) -> Mapping[str, object]:
@@ -39,7 +33,7 @@ def _by_mx(port: int, **settings: object) -> Mapping[str, object]:
 async def test_the_second_exchanger_takes_what_the_first_cannot(
     tmp_path: Path, certificate: ServerCertificate
 ) -> None:
-    resolver = Answers((MX(10, "127.0.0.2"), MX(20, "127.0.0.1"), MX(30, "127.0.0.3")))
+    resolver = _knowing(MX(10, "127.0.0.2"), MX(20, "127.0.0.1"), MX(30, "127.0.0.3"))
     async with (
         Receiver(certificate) as receiver,
         keep_house(tmp_path, resolver=resolver, delivery=_by_mx(receiver.port)) as house,
@@ -57,7 +51,7 @@ async def test_opportunistic_tls_is_used_and_recorded_as_unauthenticated(tmp_pat
         Receiver(certificate) as receiver,
         keep_house(
             tmp_path,
-            resolver=Answers((MX(10, "127.0.0.1"),)),
+            resolver=_knowing(MX(10, "127.0.0.1")),
             delivery=_by_mx(receiver.port),
         ) as house,
     ):
@@ -84,7 +78,7 @@ async def test_opportunistic_mail_to_a_server_without_tls_is_recorded_as_in_clea
         Receiver() as receiver,
         keep_house(
             tmp_path,
-            resolver=Answers((MX(10, "127.0.0.1"),)),
+            resolver=_knowing(MX(10, "127.0.0.1")),
             delivery=_by_mx(receiver.port),
         ) as house,
     ):
@@ -101,7 +95,7 @@ async def test_where_tls_is_demanded_an_exchanger_without_it_gets_nothing(
         Receiver() as receiver,
         keep_house(
             tmp_path,
-            resolver=Answers((MX(10, "127.0.0.1"),)),
+            resolver=_knowing(MX(10, "127.0.0.1")),
             delivery=_by_mx(receiver.port, mx_tls=mx_tls),
         ) as house,
     ):
@@ -119,7 +113,7 @@ async def test_an_exchanger_with_an_unverified_name_gets_nothing_where_that_is_d
         Receiver(certificate, host="127.0.0.2") as receiver,
         keep_house(
             tmp_path,
-            resolver=Answers((MX(10, "127.0.0.2"),)),
+            resolver=_knowing(MX(10, "127.0.0.2")),
             delivery=_by_mx(receiver.port, mx_tls="authenticated"),
         ) as house,
     ):
@@ -137,7 +131,7 @@ async def test_a_refusal_is_final_although_there_is_another_exchanger(
         Receiver(certificate, host="127.0.0.2", port=first.port) as second,
         keep_house(
             tmp_path,
-            resolver=Answers((MX(10, "127.0.0.1"), MX(20, "127.0.0.2"))),
+            resolver=_knowing(MX(10, "127.0.0.1"), MX(20, "127.0.0.2")),
             delivery=_by_mx(first.port),
         ) as house,
     ):
@@ -176,8 +170,13 @@ async def test_a_refusal_is_final_although_there_is_another_exchanger(
 async def test_what_the_dns_says_decides(
     tmp_path: Path, answer: tuple[MX, ...] | MailError, state: str, reason: str
 ) -> None:
+    resolver = MemoryResolver()
+    if isinstance(answer, MailError):
+        resolver.fail("example.org", answer)
+    else:
+        resolver.add("example.org", *answer)
     delivery = {"mode": "live", **NEVER}
-    async with keep_house(tmp_path, resolver=Answers(answer), delivery=delivery) as house:
+    async with keep_house(tmp_path, resolver=resolver, delivery=delivery) as house:
         await submit(house)
         (row,) = await settled(house, state)
         assert row.reason == reason

@@ -34,9 +34,14 @@ from postseal.serve.first_run import (
 )
 from postseal.serve.settings import Settings
 from postseal.serve.storage import Store
+from postseal.smtp.sasl import ScramRecord
 from postseal.tls.authority import LocalAuthority
 
 DAY = 86400
+
+
+def fits(record: ScramRecord, secret: Secret) -> bool:
+    return record == ScramRecord.derive(secret.reveal(), salt=record.salt)
 
 
 class Killed(BaseException):
@@ -49,6 +54,7 @@ class Memory:
 
     accounts: dict[str, str] = field(default_factory=dict)
     credentials: dict[str, bytes] = field(default_factory=dict)
+    records: dict[str, ScramRecord] = field(default_factory=dict)
 
     async def has_accounts(self) -> bool:
         return bool(self.accounts)
@@ -60,9 +66,12 @@ class Memory:
         assert name not in self.accounts
         self.accounts[name] = password_hash
 
-    async def create_credential(self, username: str, secret_hash: bytes) -> None:
+    async def create_credential(
+        self, username: str, secret_hash: bytes, scram_record: ScramRecord
+    ) -> None:
         assert username not in self.credentials
         self.credentials[username] = secret_hash
+        self.records[username] = scram_record
 
 
 @pytest.fixture
@@ -232,6 +241,7 @@ async def test_a_first_run_cut_off_before_any_step_heals(
         assert verify_generated_secret(
             store.credentials[CREDENTIAL_USERNAME], valid[CREDENTIAL_USERNAME]
         )
+        assert fits(store.records[CREDENTIAL_USERNAME], valid[CREDENTIAL_USERNAME])
     # Four files of several steps each, three directories and the database.
     assert steps > 30
 

@@ -11,13 +11,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from postseal.send.aio import AsyncioStream
+from postseal.send.network import Stream
 from postseal.serve.intake import Intake
 from postseal.serve.listener import Listener, ListenerRules
 from postseal.smtp.rules import Offer, ServerRules
 from postseal.tls import Opening
 
 
-class Script:
+class Script(Stream):
     """A stream of which the test decides what arrives when; it notes what is written."""
 
     peer_address = "192.0.2.7"
@@ -28,10 +29,10 @@ class Script:
         self.is_closed = False
         self._arrivals = list(arrivals)
 
-    async def read(self, _deadline: float) -> bytes:
+    async def read(self, deadline: float) -> bytes:
         return self._arrivals.pop(0) if self._arrivals else b""
 
-    async def write(self, data: bytes, _deadline: float) -> None:
+    async def write(self, data: bytes, deadline: float) -> None:
         self.written += data
 
     def has_input(self) -> bool:

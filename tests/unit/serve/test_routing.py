@@ -6,26 +6,20 @@ from collections.abc import MutableSequence
 
 import pytest
 
-from postseal.dns import MX, NameDoesNotExist, ResolverFailure
+from postseal.dns import MX, Lookup, NameDoesNotExist, ResolverFailure
 from postseal.errors import MailError, PermanentlyRejected, Phase
 from postseal.serve.routing import Hop, Router
 from postseal.serve.settings import Settings
+from postseal.testing import MemoryResolver
 from postseal.tls import Opening, PolicySource, TLSLevel
 
 
-class Answers:
-    """A resolver with one answer, which notes what it was asked."""
-
-    def __init__(self, *answer: MX, error: MailError | None = None) -> None:
-        self.asked: list[str] = []
-        self._answer = answer
-        self._error = error
-
-    async def mx(self, domain: str) -> tuple[MX, ...]:
-        self.asked.append(domain)
-        if self._error:
-            raise self._error
-        return self._answer
+def knowing(*records: MX) -> MemoryResolver:
+    """A DNS in which example.org, and a name below it, have these exchangers."""
+    resolver = MemoryResolver()
+    resolver.add("example.org", *records)
+    resolver.add("sub.example.org", *records)
+    return resolver
 
 
 def backwards(records: MutableSequence[MX]) -> None:
@@ -45,7 +39,7 @@ def hosts(hops: tuple[Hop, ...]) -> list[str]:
 
 
 async def test_a_route_comes_before_the_dns() -> None:
-    resolver = Answers(MX(10, "mx.example.org"))
+    resolver = knowing(MX(10, "mx.example.org"))
     routes = {"example.org": "smtp://relay.example.net:26", "*": "smtps://smarthost.example.net"}
     router = Router(settings(routes=routes), resolver)
     (hop,) = await router.hops("example.org")
@@ -60,22 +54,22 @@ async def test_a_route_comes_before_the_dns() -> None:
 
 
 async def test_a_route_is_for_its_domain_and_not_for_those_below_it() -> None:
-    resolver = Answers(MX(10, "mx.example.org"))
+    resolver = knowing(MX(10, "mx.example.org"))
     router = Router(settings(routes={"example.org": "smtp://relay.example.net"}), resolver)
     assert hosts(await router.hops("sub.example.org")) == ["mx.example.org"]
-    assert resolver.asked == ["sub.example.org"]
+    assert resolver.asked == [(Lookup.MX, "sub.example.org")]
 
 
 async def test_exchangers_are_tried_by_preference_and_equals_in_random_order() -> None:
     records = [MX(10, "a.example"), MX(10, "b.example"), MX(20, "c.example"), MX(30, "d.example")]
-    kept = Router(settings(), Answers(*records), shuffle=as_they_are)
+    kept = Router(settings(), knowing(*records), shuffle=as_they_are)
     assert hosts(await kept.hops("example.org")) == [
         "a.example",
         "b.example",
         "c.example",
         "d.example",
     ]
-    shuffled = Router(settings(), Answers(*records), shuffle=backwards)
+    shuffled = Router(settings(), knowing(*records), shuffle=backwards)
     assert hosts(await shuffled.hops("example.org")) == [
         "b.example",
         "a.example",
@@ -85,18 +79,18 @@ async def test_exchangers_are_tried_by_preference_and_equals_in_random_order() -
 
 
 async def test_the_random_order_is_random_unless_told_otherwise() -> None:
-    router = Router(settings(), Answers(*(MX(10, f"{n}.example") for n in range(5))))
+    router = Router(settings(), knowing(*(MX(10, f"{n}.example") for n in range(5))))
     orders = {tuple(hosts(await router.hops("example.org"))) for _ in range(50)}
     assert len(orders) > 1
 
 
 async def test_no_more_than_five_are_tried() -> None:
-    router = Router(settings(), Answers(*(MX(n, f"{n}.example") for n in range(9))))
+    router = Router(settings(), knowing(*(MX(n, f"{n}.example") for n in range(9))))
     assert hosts(await router.hops("example.org")) == [f"{n}.example" for n in range(5)]
 
 
 async def test_an_exchanger_is_spoken_to_as_the_settings_say() -> None:
-    resolver = Answers(MX(10, "mx.example.org"))
+    resolver = knowing(MX(10, "mx.example.org"))
     router = Router(settings(mx_tls="encrypted", mx_port=2625), resolver)
     (hop,) = await router.hops("example.org")
     assert hop.endpoint.port == 2625
@@ -110,7 +104,7 @@ async def test_an_exchanger_is_spoken_to_as_the_settings_say() -> None:
 
 async def test_without_mx_the_domain_itself_is_the_host() -> None:
     # RFC 5321 5.1
-    assert hosts(await Router(settings(), Answers()).hops("example.org")) == ["example.org"]
+    assert hosts(await Router(settings(), knowing()).hops("example.org")) == ["example.org"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +120,7 @@ async def test_without_mx_the_domain_itself_is_the_host() -> None:
 )
 async def test_a_domain_that_takes_no_mail_is_final(records: list[MX], enhanced_code: str) -> None:
     with pytest.raises(PermanentlyRejected) as refused:
-        await Router(settings(), Answers(*records)).hops("example.org")
+        await Router(settings(), knowing(*records)).hops("example.org")
     assert refused.value.enhanced_code == enhanced_code
     assert refused.value.phase is Phase.RESOLVE
     assert not refused.value.is_temporary
@@ -134,7 +128,7 @@ async def test_a_domain_that_takes_no_mail_is_final(records: list[MX], enhanced_
 
 async def test_we_hand_mail_only_to_better_exchangers_than_ourselves() -> None:
     records = [MX(10, "primary.example.org"), MX(20, "mail.example.com"), MX(30, "c.example.org")]
-    router = Router(settings(), Answers(*records))
+    router = Router(settings(), knowing(*records))
     assert hosts(await router.hops("example.org")) == ["primary.example.org"]
 
 
@@ -143,8 +137,10 @@ async def test_we_hand_mail_only_to_better_exchangers_than_ourselves() -> None:
     [(NameDoesNotExist("no"), False), (ResolverFailure("no"), True)],
 )
 async def test_what_the_resolver_raises_is_passed_on(error: MailError, is_temporary: bool) -> None:
+    resolver = MemoryResolver()
+    resolver.fail("example.org", error)
     with pytest.raises(type(error)) as raised:
-        await Router(settings(), Answers(error=error)).hops("example.org")
+        await Router(settings(), resolver).hops("example.org")
     assert raised.value.is_temporary is is_temporary
 
 
@@ -158,7 +154,7 @@ async def test_what_the_resolver_raises_is_passed_on(error: MailError, is_tempor
     ],
 )
 async def test_an_address_literal_is_the_host(literal: str, host: str) -> None:
-    resolver = Answers()
+    resolver = knowing()
     (hop,) = await Router(settings(), resolver).hops(literal)
     assert hop.endpoint.host == host
     assert hop.rule == "opportunistic, by delivery.mx_tls (address literal)"

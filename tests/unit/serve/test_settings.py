@@ -18,7 +18,7 @@ from postseal.errors import InvalidSetting
 from postseal.send import Endpoint
 from postseal.serve.setting_problems import dotted, fields_of
 from postseal.serve.setting_routes import Route
-from postseal.serve.setting_types import MXTLS, DeliveryMode
+from postseal.serve.setting_types import MXTLS, DeliveryMode, Mechanism
 from postseal.serve.settings import Settings
 from postseal.tls.authority import LocalAuthority
 
@@ -139,6 +139,19 @@ def test_overrides_win_key_by_key(tmp_path: Path) -> None:
         ("data_directory = 1", "`data_directory` is 1: it must be a text that names a file"),
         ('data_directory = "\\u0000"', "U+0000"),
         ('[listeners.mx]\naddress = "localhost"', "it must be an IP address"),
+        ('[listeners.mx]\nproxy_protocol_from = "192.0.2.1"', "it must be a list of networks"),
+        ('[listeners.mx]\nproxy_protocol_from = ["::1", "lb"]', '"lb" is no network such as'),
+        ("[listeners.mx]\nproxy_protocol_from = [1]", "1 is no network such as"),
+        ('[listeners.mx]\nxclient_from = ["192.0.2.1/24"]', 'it may be "192.0.2.0/24"'),
+        ('[listeners.mx]\nxclient_from = ["192.0.2.0/33"]', "is no network such as"),
+        ('[listeners.mx]\nxclient_from = ["0.0.0.0/0"]', "would trust everybody"),
+        ('[listeners.mx]\nxclient_from = ["::/0"]', "would trust everybody"),
+        ('[listeners.mx]\nline_endings = "keep"', 'it must be "reject" or "normalize"'),
+        ("[authentication]\nmechanisms = []", "it must be a list of some of"),
+        ('[authentication]\nmechanisms = "PLAIN"', "it must be a list of some of"),
+        ('[authentication]\nmechanisms = ["CRAM-MD5"]', '"SCRAM-SHA-256", "PLAIN", "LOGIN"'),
+        ("[authentication]\nmax_failures = 0", "it must be at least 1"),
+        ("[limits]\nmax_messages = 0", "it must be at least 1"),
         ('[delivery]\nmode = "lvie"', 'is "lvie": it must be "sandbox" or "live"'),
         ('[delivery]\nmx_tls = "none"', '"opportunistic", "encrypted" or "authenticated"'),
         ('[delivery]\nlifetime = "5 days"', 'such as "90s", "1h30m" or "5d"'),
@@ -414,3 +427,22 @@ def test_a_route_needs_a_domain(tmp_path: Path, domain: str) -> None:
 def test_two_spellings_of_a_domain_are_one(tmp_path: Path) -> None:
     text = '[delivery.routes]\n"A.example" = "smtp://b"\n"a.example" = "smtp://c"'
     assert "a.example, which has a route already" in refusal(tmp_path, text)
+
+
+def test_trusted_peers_are_networks(tmp_path: Path) -> None:
+    peers = '["192.0.2.7", "198.51.100.0/24", "2001:DB8:0::/32", "fe80::1"]'
+    settings = load(tmp_path, f"[listeners.submission]\nproxy_protocol_from = {peers}")
+    networks = settings.listeners.submission.proxy_protocol_from
+    assert [str(one) for one in networks] == [
+        "192.0.2.7/32",
+        "198.51.100.0/24",
+        "2001:db8::/32",
+        "fe80::1/128",
+    ]
+    # Each listener trusts its own.
+    assert settings.listeners.mx.proxy_protocol_from == ()
+
+
+def test_the_mechanisms_are_a_set(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[authentication]\nmechanisms = ["LOGIN", "PLAIN", "LOGIN"]')
+    assert settings.authentication.mechanisms == {Mechanism.PLAIN, Mechanism.LOGIN}

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, exists, insert, select
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from postseal.serve.storage.schema import accounts, credentials, web_sessions
+from postseal.errors import InvalidInput
+from postseal.serve.storage.errors import StorageError
+from postseal.serve.storage.schema import accounts, credentials, platform_keys, web_sessions
 from postseal.serve.storage.values import Account, Credential, WebSession
+from postseal.smtp.sasl import ScramRecord
 
 __all__ = [
     "NewAccount",
     "NewCredential",
+    "NewKey",
+    "NewScramRecord",
     "NewSession",
+    "add_scram_records",
     "delete_sessions",
+    "ensure_keys",
     "find_account",
     "find_credential",
     "find_session",
@@ -23,6 +30,7 @@ __all__ = [
     "insert_accounts",
     "insert_credentials",
     "insert_sessions",
+    "lacks_scram_records",
 ]
 
 
@@ -41,6 +49,24 @@ class NewCredential:
 
     username: str
     secret_hash: bytes
+    created_at: float
+    scram_record: ScramRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewScramRecord:
+    """What a credential from before SCRAM lacked."""
+
+    credential_id: int
+    record: ScramRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key of the platform that is to be there; `value` is what it is if it is not."""
+
+    name: str
+    value: bytes
     created_at: float
 
 
@@ -96,12 +122,14 @@ def insert_credentials(connection: Connection, new: Sequence[NewCredential]) -> 
                     username=each.username,
                     secret_hash=each.secret_hash,
                     created_at=each.created_at,
+                    scram_record=each.scram_record.to_text() if each.scram_record else None,
                 )
                 .returning(credentials.c.id)
             ).one(),
             each.username,
             each.secret_hash,
             each.created_at,
+            each.scram_record,
         )
         for each in new
     ]
@@ -112,14 +140,60 @@ def find_credential(connection: Connection, username: str) -> Credential | None:
     row = connection.execute(
         select(credentials).where(credentials.c.username == username)
     ).one_or_none()
-    return (
-        None if row is None else Credential(row.id, row.username, row.secret_hash, row.created_at)
+    if row is None:
+        return None
+    return Credential(
+        row.id, row.username, row.secret_hash, row.created_at, _scram_record(row.scram_record)
     )
+
+
+def _scram_record(text: str | None) -> ScramRecord | None:
+    if text is None:
+        return None
+    try:
+        return ScramRecord.from_text(text)
+    except InvalidInput:
+        raise StorageError(
+            "a SCRAM record cannot be read",
+            hint="The database is damaged; restore it from a backup.",
+        ) from None
 
 
 def has_credentials(connection: Connection) -> bool:
     """Whether there is any credential."""
     return connection.scalars(select(exists().select_from(credentials))).one()
+
+
+def lacks_scram_records(connection: Connection) -> bool:
+    """Whether there is any credential without a SCRAM record."""
+    found = exists().where(credentials.c.scram_record.is_(None))
+    return connection.scalars(select(found)).one()
+
+
+def add_scram_records(connection: Connection, new: Sequence[NewScramRecord]) -> list[None]:
+    """Complete credentials; a record that is there stays."""
+    for each in new:
+        connection.execute(
+            update(credentials)
+            .where(credentials.c.id == each.credential_id, credentials.c.scram_record.is_(None))
+            .values(scram_record=each.record.to_text())
+        )
+    return [None] * len(new)
+
+
+def ensure_keys(connection: Connection, new: Sequence[NewKey]) -> list[bytes]:
+    """Give the platform's keys, each made unless it exists."""
+    return [_ensure_key(connection, each) for each in new]
+
+
+def _ensure_key(connection: Connection, new: NewKey) -> bytes:
+    is_it = platform_keys.c.name == new.name
+    found = connection.scalar(select(platform_keys.c.value).where(is_it))
+    if found is None:
+        connection.execute(
+            insert(platform_keys).values(name=new.name, value=new.value, created_at=new.created_at)
+        )
+    return new.value if found is None else found
 
 
 def insert_sessions(connection: Connection, new: Sequence[NewSession]) -> list[None]:

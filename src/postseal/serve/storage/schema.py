@@ -28,6 +28,7 @@ __all__ = [
     "deliveries",
     "messages",
     "metadata",
+    "platform_keys",
     "web_sessions",
 ]
 
@@ -71,6 +72,16 @@ credentials = Table(
     Column("id", Integer, primary_key=True),
     Column("username", Text, nullable=False, unique=True),
     Column("secret_hash", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+    # As RFC 5803 writes it; none for who has not logged in since before there were any.
+    Column("scram_record", Text),
+)
+
+platform_keys = Table(
+    "platform_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
 )
 

@@ -33,6 +33,7 @@ from postseal.serve.storage.values import (
     WebSession,
 )
 from postseal.serve.storage.writer import Writer
+from postseal.smtp.sasl import ScramRecord
 
 __all__ = ["Store"]
 
@@ -216,11 +217,29 @@ class Store:
         """Whether anybody may log in yet."""
         return await self._read(identities.has_accounts)
 
-    async def create_credential(self, username: str, secret_hash: bytes) -> Credential:
+    async def create_credential(
+        self, username: str, secret_hash: bytes, scram_record: ScramRecord | None = None
+    ) -> Credential:
         """Add an SMTP credential. Raises `AlreadyExists` when the username is taken."""
         return await self._writer.write(
             identities.insert_credentials,
-            identities.NewCredential(username, secret_hash, self._clock()),
+            identities.NewCredential(username, secret_hash, self._clock(), scram_record),
+        )
+
+    async def add_scram_record(self, credential_id: int, record: ScramRecord) -> None:
+        """Complete a credential that was made without one; one that has a record keeps it."""
+        await self._writer.write(
+            identities.add_scram_records, identities.NewScramRecord(credential_id, record)
+        )
+
+    async def lacks_scram_records(self) -> bool:
+        """Whether any SMTP client could not authenticate by SCRAM."""
+        return await self._read(identities.lacks_scram_records)
+
+    async def ensure_key(self, name: str, value: bytes) -> bytes:
+        """The platform's key with this name, which is `value` from now on if there was none."""
+        return await self._writer.write(
+            identities.ensure_keys, identities.NewKey(name, value, self._clock())
         )
 
     async def find_credential(self, username: str) -> Credential | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from postseal.errors import InvalidInput
+from postseal.smtp.sasl import ScramRecord
 
 __all__ = [
     "Account",
@@ -264,12 +265,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What an SMTP client authenticates with (RFC 4954), its secret hashed."""
+    """What an SMTP client authenticates with (RFC 4954), its secret hashed.
+
+    `scram_record` is None for one that was made before there were any, until it is next used.
+    """
 
     id: int
     username: str
     secret_hash: bytes
     created_at: float
+    scram_record: ScramRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from postseal.serve.storage import (
     Store,
     WebSession,
 )
+from postseal.smtp.sasl import ScramRecord
 from tests.unit.serve.storage.samples import Clock
 
 
@@ -76,3 +77,32 @@ async def test_expired_logins_do_not_pile_up(store: Store, clock: Clock) -> None
 async def test_a_login_belongs_to_an_account(store: Store, clock: Clock) -> None:
     with pytest.raises(StorageError, match="FOREIGN KEY"):
         await store.create_session(b"t", account_id=7, expires_at=clock.now + 10)
+
+
+RECORD = ScramRecord.derive("a-secret", salt=b"sixteen octets..")
+
+
+async def test_a_credential_keeps_its_SCRAM_record(store: Store) -> None:
+    created = await store.create_credential("app", b"hash", RECORD)
+    assert created.scram_record == RECORD
+    assert await store.find_credential("app") == created
+    assert not await store.lacks_scram_records()
+
+
+async def test_a_credential_without_one_is_completed_once(store: Store) -> None:
+    assert not await store.lacks_scram_records()
+    old = await store.create_credential("old", b"hash")
+    await store.create_credential("new", b"hash", RECORD)
+    assert await store.lacks_scram_records()
+    await store.add_scram_record(old.id, RECORD)
+    await store.add_scram_record(old.id, ScramRecord.derive("another"))
+    found = await store.find_credential("old")
+    assert found is not None
+    assert found.scram_record == RECORD
+    assert not await store.lacks_scram_records()
+
+
+async def test_a_key_is_made_once(store: Store) -> None:
+    assert await store.ensure_key("one", b"first") == b"first"
+    assert await store.ensure_key("one", b"second") == b"first"
+    assert await store.ensure_key("other", b"second") == b"second"
