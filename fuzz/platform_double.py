@@ -1,6 +1,7 @@
 """A platform small enough to be deterministic: it answers a server session's questions.
 
-It refuses senders and recipients whose local part is `no`, and takes any password but `wrong`.
+It refuses senders and recipients whose local part is `no`, takes any password and token but
+`wrong`, no certificate, and knows no SCRAM record.
 """
 
 from __future__ import annotations
@@ -13,19 +14,25 @@ from postseal.smtp import Reply, ServerSession, ServerState
 from postseal.smtp.events import (
     AuthenticationReceived,
     BodyReceived,
+    CertificateReceived,
+    IdentityProven,
     MailReceived,
     MessageDropped,
     MessageReceived,
     MessageRefused,
     RecipientReceived,
+    ScramRecordRequested,
     ServerEvent,
     SessionEnded,
+    TokenReceived,
 )
 from postseal.smtp.rules import ServerRules
+from postseal.smtp.sasl import ChannelEnds
 
 __all__ = ["Talk"]
 
 _PEER: Final = IPv4Address("192.0.2.1")
+_CHANNEL: Final = ChannelEnds(b"\x01" * 32, client_certificate=b"certificate")
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +43,9 @@ class Talk:
     """
 
     def __init__(self, rules: ServerRules, *, sealed: bool) -> None:
-        self.session = ServerSession(rules, sealed=sealed, peer=_PEER, clock=lambda: _NOW)
+        self.session = ServerSession(
+            rules, sealed=sealed, channel=_CHANNEL, peer=_PEER, clock=lambda: _NOW
+        )
         self.session.greet()
         self.said = self.session.data_to_send()
         self.events: list[ServerEvent] = []
@@ -47,6 +56,12 @@ class Talk:
         session.receive(octets)
         while (event := session.next_event()) is not None:
             self._keep(event)
+            if isinstance(event, ScramRecordRequested):
+                session.answer_record(None)
+                continue
+            if isinstance(event, TokenReceived) and event.token != "wrong":
+                session.authenticate_as(event.username or "whose token it is")
+                continue
             answer = _answer(event)
             if answer is not None:
                 session.answer(answer)
@@ -55,7 +70,7 @@ class Talk:
     def finish_handshake(self) -> None:
         """Go on under TLS where the session has asked for it."""
         if self.session.state is ServerState.HANDSHAKE:
-            self.session.tls_established()
+            self.session.tls_established(_CHANNEL)
 
     def outcome(self) -> tuple[list[object], bytes, ServerState]:
         """Give what must not depend on how the octets were cut."""
@@ -85,6 +100,10 @@ def _answer(event: ServerEvent) -> Reply | None:
             if credentials.password == "wrong":
                 return Reply(535, ("no",), "5.7.8")
             return Reply(235, ("yes",), "2.7.0")
+        case IdentityProven():
+            raise AssertionError("SCRAM let somebody in without a record")
+        case TokenReceived() | CertificateReceived():
+            return Reply(535, ("no",), "5.7.8")
         case MailReceived(path):
             is_taken = path is None or path.local != "no"
         case RecipientReceived(recipient):

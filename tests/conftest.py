@@ -15,12 +15,16 @@ from hypothesis import settings
 # scripts/node-packages.
 PARTS = {
     "chromium": ("chromium", "chromium-browser"),
+    "msmtp": ("msmtp",),
     "node": ("node", "nodejs"),
     "openssl": ("openssl",),
     "postfix": ("postfix",),
+    "posttls-finger": ("posttls-finger",),
+    "saslpasswd2": ("saslpasswd2",),
     "smtp-sink": ("smtp-sink",),
     "smtp-source": ("smtp-source",),
     "swaks": ("swaks",),
+    "unbound": ("unbound",),
 }
 _SYSTEM_PACKAGES = "scripts/system-packages installs it"
 # Debian keeps servers where the PATH of a plain user does not look.

@@ -18,11 +18,18 @@ from postseal.send.aio import AsyncioStream, listen
 from postseal.send.network import Stream
 from postseal.send.sealed import SealedStream
 from postseal.smtp import Reply, ServerSession
-from postseal.smtp.events import MailReceived, MessageReceived, RecipientReceived, TLSRequested
+from postseal.smtp.events import (
+    MailReceived,
+    MessageReceived,
+    RecipientReceived,
+    SessionEnded,
+    TLSRequested,
+)
 from postseal.smtp.rules import Offer, ServerRules
 from postseal.tls import Channel, Opening, server_context
 
 _OK = Reply(250, ("OK",), "2.0.0")
+_QUESTIONS = (MailReceived, RecipientReceived, MessageReceived)
 _PATIENCE = 300.0
 
 
@@ -33,31 +40,49 @@ async def _seal(stream: Stream, context: ssl.SSLContext, opening: Opening) -> Se
     )
 
 
+class _Conversation:
+    """A session whose every question is answered with 250."""
+
+    def __init__(self, *, sealed: bool, starttls: Offer) -> None:
+        rules = ServerRules("localhost", starttls=starttls, authentication=Offer.UNAVAILABLE)
+        self.session = ServerSession(rules, sealed=sealed)
+        self.asks_for_tls = False
+
+    def hear(self, data: bytes) -> bytes | None:
+        """Answer; None when TLS is asked for, or the end has come."""
+        session = self.session
+        if not data:
+            return None
+        session.receive(data)
+        while (event := session.next_event()) is not None:
+            if isinstance(event, _QUESTIONS):
+                session.answer(_OK)
+            elif isinstance(event, TLSRequested):
+                self.asks_for_tls = True
+                return None
+            elif isinstance(event, SessionEnded):
+                return None
+        return session.data_to_send()
+
+
 async def _converse(stream: Stream, context: ssl.SSLContext | None, opening: Opening) -> None:
     loop = asyncio.get_running_loop()
     sealed = context is not None and opening is Opening.IMPLICIT
-    offer = Offer.OFFERED if context and not sealed else Offer.UNAVAILABLE
-    rules = ServerRules("localhost", starttls=offer, authentication=Offer.UNAVAILABLE)
     if context and sealed:
         stream = await _seal(stream, context, opening)
-    session = ServerSession(rules, sealed=sealed)
-    session.greet()
-    data = session.data_to_send()
+    offer = Offer.OFFERED if context and not sealed else Offer.UNAVAILABLE
+    talk = _Conversation(sealed=sealed, starttls=offer)
+    talk.session.greet()
     while True:
-        if data:
-            await stream.write(data, loop.time() + _PATIENCE)
-        received = await stream.read(loop.time() + _PATIENCE)
-        if not received:
+        await stream.write(talk.session.data_to_send(), loop.time() + _PATIENCE)
+        await stream.attend(talk.hear, lambda: loop.time() + _PATIENCE)
+        if not (talk.asks_for_tls and context):
+            await stream.write(talk.session.data_to_send(), loop.time() + _PATIENCE)
             return
-        session.receive(received)
-        while (event := session.next_event()) is not None:
-            if isinstance(event, MailReceived | RecipientReceived | MessageReceived):
-                session.answer(_OK)
-            elif isinstance(event, TLSRequested) and context:
-                await stream.write(session.data_to_send(), loop.time() + _PATIENCE)
-                stream = await _seal(stream, context, opening)
-                session.tls_established()
-        data = session.data_to_send()
+        talk.asks_for_tls = False
+        await stream.write(talk.session.data_to_send(), loop.time() + _PATIENCE)
+        stream = await _seal(stream, context, opening)
+        talk.session.tls_established()
 
 
 async def _serve(

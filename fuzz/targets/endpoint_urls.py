@@ -1,5 +1,5 @@
 """Any text is refused as InvalidURL, which repeats no password, or names a server whose TLS is
-weaker than authenticated only where the scheme says so.
+weaker than authenticated only where the scheme says so, or LMTP stays on this machine.
 """
 
 from __future__ import annotations
@@ -27,10 +27,15 @@ def run(data: bytes) -> None:
         if f":{_PASSWORD}@" in url and url.count(_PASSWORD) == 1:
             assert _PASSWORD not in str(error)
         return
+    if endpoint.socket_path is not None:
+        assert url.lower().startswith("lmtp+unix:///")
+        assert endpoint.socket_path.startswith("/")
+        assert endpoint.socket_path.isprintable()
+        return
     assert 1 <= endpoint.port <= 65535
     assert endpoint.host
     assert endpoint.host.isprintable()
     assert " " not in endpoint.host
     is_weak = endpoint.level is not TLSLevel.AUTHENTICATED
-    assert is_weak == url.lower().startswith(_WEAK_SCHEMES)
-    is_loopback(endpoint.host)
+    stays_here = url.lower().startswith("lmtp://") and is_loopback(endpoint.host)
+    assert is_weak == (url.lower().startswith(_WEAK_SCHEMES) or stays_here)

@@ -8,30 +8,32 @@ from typing import Final
 
 from fuzz.chunks import flights
 from postseal.smtp.sasl import (
+    CertificateClaimed,
     Challenge,
+    ChannelEnds,
     Failed,
     PasswordReceived,
     RecordNeeded,
-    ScramHash,
     ScramServer,
     ServerOffer,
+    ServerSASL,
+    TokenPresented,
 )
 
 __all__ = ["run"]
 
+_CHANNEL: Final = ChannelEnds(channel_binding=b"\x01" * 32, client_certificate=b"certificate")
 _OFFER: Final = ServerOffer(
-    scram_hashes=tuple(ScramHash),
-    channel_binding=b"\x01" * 32,
-    decoy_secret=b"\x02" * 32,
-    nonce=lambda: "SERVER",
+    frozenset(ServerSASL), decoy_secret=b"\x02" * 32, nonce=lambda: "SERVER"
 )
+_NAMES: Final = _OFFER.names(_CHANNEL)
 
 
 def run(data: bytes) -> None:
     """Check the invariant: the first octet chooses the mechanism; pauses part responses."""
     if not data:
         return
-    server = _OFFER.begin(_OFFER.names[data[0] % len(_OFFER.names)])
+    server = _OFFER.begin(_NAMES[data[0] % len(_NAMES)], _CHANNEL)
     assert server is not None
     responses: list[bytes | None] = [*flights(data[1:])]
     for response in responses or [None]:
@@ -40,7 +42,14 @@ def run(data: bytes) -> None:
             assert isinstance(server, ScramServer)
             assert step.username
             step = server.supply(None)
-        assert isinstance(step, Challenge | Failed | PasswordReceived)
-        if isinstance(step, PasswordReceived):
-            assert step.credentials.username
-            assert "\x00" not in step.credentials.password
+        match step:
+            case PasswordReceived(credentials):
+                assert credentials.username
+                assert "\x00" not in credentials.password
+            case TokenPresented(username, token):
+                assert token.isascii()
+                assert not {"\x00", "\x01"} & {*username, *token}
+            case CertificateClaimed(identity):
+                assert "\x00" not in identity
+            case _:
+                assert isinstance(step, Challenge | Failed)

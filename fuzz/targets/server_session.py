@@ -14,7 +14,7 @@ from fuzz.chunks import cuts, flights
 from fuzz.platform_double import Talk
 from postseal.smtp import ServerState
 from postseal.smtp.events import (
-    AuthenticationReceived,
+    AUTHENTICATION_QUESTIONS,
     BodyReceived,
     MailReceived,
     MessageReceived,
@@ -23,6 +23,7 @@ from postseal.smtp.events import (
 from postseal.smtp.line_endings import LineEndings
 from postseal.smtp.reply import ReplyParser
 from postseal.smtp.rules import Extension, Offer, Protocol, ServerRules
+from postseal.smtp.sasl import ServerOffer, ServerSASL
 
 __all__ = ["run"]
 
@@ -34,6 +35,8 @@ _OPEN: Final = ServerRules(
     max_recipients=3,
     max_errors=5,
     max_commands=30,
+    sasl=ServerOffer(frozenset(ServerSASL), decoy_secret=b"secret", nonce=lambda: "SERVER"),
+    max_failed_authentications=2,
 )
 _ALL: Final = replace(
     _OPEN,
@@ -54,8 +57,9 @@ _RULES: Final = (
     replace(_ALL, protocol=Protocol.LMTP),
 )
 _NOT_IN_TEXT: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
-# Who does not wait for the answer to these is refused, and whether one waited is up to the cut.
-_IMPATIENT: Final = re.compile(rb"(?:DATA|STARTTLS)[ ]*\r\n(?=.)", re.IGNORECASE | re.DOTALL)
+# Who does not wait for the answer to these, or to anything behind HELO, is refused, and whether
+# one waited is up to the cut.
+_IMPATIENT: Final = re.compile(rb"(?:DATA|STARTTLS)[ ]*\r\n(?=.)|HELO ", re.IGNORECASE | re.DOTALL)
 
 
 def run(data: bytes) -> None:
@@ -94,7 +98,7 @@ def _check(talk: Talk) -> None:
     if rules.starttls is Offer.REQUIRED and not session.is_sealed:
         assert not any(isinstance(event, MailReceived) for event in talk.events)
     if not session.is_sealed:
-        assert not any(isinstance(event, AuthenticationReceived) for event in talk.events)
+        assert not any(isinstance(event, AUTHENTICATION_QUESTIONS) for event in talk.events)
     for event, following in zip(talk.events, talk.events[1:], strict=False):
         if isinstance(event, BodyReceived) and isinstance(following, MessageReceived):
             assert following.transaction.recipients

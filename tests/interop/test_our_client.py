@@ -9,13 +9,25 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol, cast
 
 import pytest
 
 from postseal import Address, AsyncMailer, Delivery, Envelope, Mailer, Timeouts
-from postseal.errors import AuthError, CertificateRejected, Phase
+from postseal.errors import AuthError, CertificateRejected, PermanentlyRejected, Phase
+from postseal.send import DeliveryOptions, Endpoint, Framing, Outgoing, Sent
+from postseal.send.connection import Connection, ConnectionOptions
+from postseal.send.transaction import deliver
+from postseal.smtp.envelope_values import (
+    NotificationRequest,
+    Notify,
+    OriginalRecipient,
+    ReturnContent,
+)
+from postseal.smtp.rules import Extension
+from postseal.smtp.xclient import ClientAttributes
 from postseal.tls import TLSLevel
 from tests.parts.certificates import ServerCertificate, issue_certificate
 from tests.parts.delivering_peers import (
@@ -28,6 +40,7 @@ from tests.parts.delivering_peers import (
 from tests.parts.node import NodeServer, node_server
 from tests.parts.postfix import Postfix
 from tests.parts.receiver import Receiver
+from tests.parts.worlds import AnyMailer, World, in_each_world
 
 SENDER = Address.parse("ada@example.com")
 BOB = Address.parse("bob@example.org")
@@ -274,3 +287,116 @@ async def test_smtp_server_takes_our_credentials(
         assert delivery.accepted == (BOB,)
         message = await asyncio.to_thread(server.next_message)
         assert (message.user, message.sealed, message.size) == ("ada", True, len(content))
+
+
+# -- what only Postfix has: BDAT, DSN and XCLIENT --------------------------------------------------
+
+
+@in_each_world
+def test_postfix_takes_chunks(world: World, postfix_in_clear: Postfix) -> None:
+    # CVE-2023-51764 was about its reading of DATA; by BDAT there is no end of data to argue about.
+    content = _message("Grüße\r\n.\r\nQUIT".encode())
+    delivery = _send_chunks(world, postfix_in_clear, [content])
+    assert delivery.accepted == (BOB,)
+    assert asyncio.run(PostfixPeer(postfix_in_clear).copies_of(content, recipients=1)) == 1
+
+
+@in_each_world
+def test_postfix_takes_ten_megabytes_in_pipelined_chunks(
+    world: World, postfix_in_clear: Postfix
+) -> None:
+    line = b".x" * 35 + b"\r\n"
+    content = _message(line * (10_000_000 // len(line) + 1))
+    pieces = [content[start : start + 10_001] for start in range(0, len(content), 10_001)]
+    delivery = _send_chunks(world, postfix_in_clear, pieces)
+    assert delivery.accepted == (BOB,)
+    assert asyncio.run(PostfixPeer(postfix_in_clear).copies_of(content, recipients=1)) == 1
+
+
+@in_each_world
+def test_postfix_refuses_a_chunk_and_takes_the_next_message(
+    world: World, postfix_in_clear: Postfix
+) -> None:
+    # Its limit is 32 MiB; the size is not told, so that it finds out chunk by chunk.
+    line = b"x" * 70 + b"\r\n"
+    too_large = [line * 1000] * 500
+    content = _message(b"behind the refused one")
+
+    async def use(mailer: AnyMailer) -> list[Sent[Outgoing]]:
+        envelope = Envelope(SENDER, (BOB,))
+        messages = [
+            Outgoing(envelope=envelope, content=one, is_8bit=True, framing=Framing.BDAT)
+            for one in (too_large, [content])
+        ]
+        return [sent async for sent in mailer.send_many(messages)]
+
+    url = f"smtp+insecure://127.0.0.1:{postfix_in_clear.port}"
+    first, second = world.mail(url, use, timeouts=SOON, max_connections=1)
+    assert isinstance(first.error, PermanentlyRejected)
+    assert (first.error.code, first.error.phase) == (552, Phase.BODY)
+    assert second.result().accepted == (BOB,)
+    assert asyncio.run(PostfixPeer(postfix_in_clear).copies_of(content, recipients=1)) == 1
+
+
+@in_each_world
+def test_postfix_understands_what_is_asked_of_a_delivery(
+    world: World, postfix_in_clear: Postfix
+) -> None:
+    options = DeliveryOptions(
+        return_content=ReturnContent.HEADERS,
+        envelope_id="a+b c",
+        notification_requests=(
+            NotificationRequest(
+                BOB, frozenset({Notify.NEVER}), OriginalRecipient("rfc822", "Bob+1@example.org")
+            ),
+        ),
+        priority=3,
+    )
+    content = _message(b"with requests")
+
+    async def use(mailer: AnyMailer) -> Delivery:
+        return await mailer.send_raw(Envelope(SENDER, (BOB,)), [content], options=options)
+
+    url = f"smtp+insecure://127.0.0.1:{postfix_in_clear.port}"
+    delivery = world.mail(url, use, timeouts=SOON)
+    assert delivery.accepted == (BOB,)
+    # Postfix has DSN, and no priorities.
+    assert delivery.dropped == (Extension.MT_PRIORITY,)
+    assert asyncio.run(PostfixPeer(postfix_in_clear).copies_of(content, recipients=1)) == 1
+
+
+@in_each_world
+def test_postfix_believes_for_whom_we_speak(world: World, postfix_in_clear: Postfix) -> None:
+    options = ConnectionOptions(
+        xclient=ClientAttributes(
+            name="client.example",
+            address=ip_address("192.0.2.7"),
+            greeting_name="helo.example",
+        )
+    )
+    endpoint = Endpoint.parse(f"smtp+insecure://127.0.0.1:{postfix_in_clear.port}")
+    content = _message(b"for somebody else")
+    outgoing = Outgoing(envelope=Envelope(SENDER, (BOB,)), content=[content])
+
+    async def send() -> Delivery:
+        network = world.network()
+        deadline = network.now() + SOON.total
+        connection = await Connection.open(network, endpoint, options, deadline=deadline)
+        try:
+            return await deliver(connection, outgoing, deadline=deadline)
+        finally:
+            await connection.quit(deadline=deadline)
+
+    assert world.drive(send()).accepted == (BOB,)
+    assert asyncio.run(PostfixPeer(postfix_in_clear).copies_of(content, recipients=1)) == 1
+    stored = next(one for one in postfix_in_clear.stored() if b"for somebody else" in one)
+    assert b"client.example [192.0.2.7]" in stored
+
+
+def _send_chunks(world: World, postfix: Postfix, pieces: list[bytes]) -> Delivery:
+    async def use(mailer: AnyMailer) -> Delivery:
+        return await mailer.send_raw(
+            Envelope(SENDER, (BOB,)), pieces, size=sum(map(len, pieces)), framing=Framing.BDAT
+        )
+
+    return world.mail(f"smtp+insecure://127.0.0.1:{postfix.port}", use, timeouts=SOON)

@@ -34,6 +34,7 @@ class Flaw(StrEnum):
     OTHER_NAME = "other name"
     NAME_IN_SUBJECT_ALONE = "name in the subject alone"
     EXPIRED = "expired"
+    SOON_EXPIRED = "soon expired"
     NOT_YET_VALID = "not yet valid"
     SELF_SIGNED = "self-signed"
     UNKNOWN_AUTHORITY = "unknown authority"
@@ -134,5 +135,6 @@ class Certificates:
 
 _VALIDITY: Mapping[Flaw, tuple[datetime.timedelta, datetime.timedelta]] = {
     Flaw.EXPIRED: (-2 * _DAY, -_DAY),
+    Flaw.SOON_EXPIRED: (-_DAY, datetime.timedelta(minutes=1)),
     Flaw.NOT_YET_VALID: (_DAY, 2 * _DAY),
 }

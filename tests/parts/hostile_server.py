@@ -56,6 +56,22 @@ class Talk:
             data = self._outgoing.read()
         self._write(data)
 
+    def say_last(self, *lines: str) -> None:
+        """Send lines and the end of TLS (close_notify) in one segment, and hear the client out."""
+        assert self._tls is not None
+        self._tls.write("".join(f"{line}\r\n" for line in lines).encode())
+        with contextlib.suppress(ssl.SSLError):
+            # The client's own close_notify has not come.
+            self._tls.unwrap()
+        self._write(self._outgoing.read())
+        self.end()
+
+    def say_with(self, clear: bytes, *lines: str) -> None:
+        """Send lines under TLS, and octets behind them in the same segment that nobody sealed."""
+        assert self._tls is not None
+        self._tls.write("".join(f"{line}\r\n" for line in lines).encode())
+        self._write(self._outgoing.read() + clear)
+
     def hear(self, beginning: str = "") -> str:
         """Receive one line, which must begin so."""
         while b"\r\n" not in self._waiting:
@@ -105,6 +121,13 @@ class Talk:
                 raise
             else:
                 break
+        self._write(self._outgoing.read())
+
+    def finish(self) -> None:
+        """Say close_notify under TLS: all that was sent is all there is."""
+        assert self._tls is not None
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.unwrap()
         self._write(self._outgoing.read())
 
     def end(self) -> None:
@@ -160,12 +183,15 @@ class HostileServer:
     """Listens on a loopback port while it is entered, and plays one script a connection.
 
     The last script serves all further connections. What a script asserts in vain fails the test
-    on exit. `talks` are the connections, in order.
+    on exit. `talks` are the connections, in order. `listener` is one to take over, such as that of
+    another network namespace.
     """
 
-    def __init__(self, *scripts: Script, address: str = LOOPBACK) -> None:
+    def __init__(
+        self, *scripts: Script, address: str = LOOPBACK, listener: socket.socket | None = None
+    ) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, 0), family=family, backlog=64)
+        self._listener = listener or socket.create_server((address, 0), family=family, backlog=64)
         self._scripts = scripts
         self._threads: list[threading.Thread] = []
         self._over = threading.Event()

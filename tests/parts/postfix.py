@@ -12,8 +12,10 @@ import shutil
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -59,13 +61,35 @@ in_flow_delay = 0
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 smtpd_client_message_rate_limit = 0
+smtpd_authorized_xclient_hosts = 127.0.0.0/8
 notify_classes =
 message_size_limit = {message_size_limit}
 
 smtpd_tls_security_level = {security_level}
 smtpd_tls_chain_files = {chain_files}
+smtpd_tls_wrappermode = {wrappermode}
 smtpd_tls_received_header = yes
 smtpd_tls_loglevel = 1
+"""
+
+# Users, by Cyrus SASL and a password file of its own; who has not logged in may do nothing.
+_SASL_REALM = "postfix.test"
+_SASL_MAIN = """\
+
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = cyrus
+smtpd_sasl_path = smtpd
+cyrus_sasl_config_path = {root}/etc/sasl
+smtpd_sasl_local_domain = {realm}
+smtpd_sasl_security_options = noanonymous
+smtpd_tls_auth_only = yes
+smtpd_client_restrictions = permit_sasl_authenticated, reject
+"""
+_SASL_CONF = """\
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: {root}/etc/sasl/sasldb2
+mech_list: {mechanisms}
 """
 
 # No chroot (fifth column), and only the services that taking mail and keeping it needs.
@@ -90,22 +114,42 @@ postlog    unix-dgram n - n -     1 postlogd
 """
 
 
+@dataclass(frozen=True, slots=True)
+class SaslUser:
+    """Whom a Postfix knows, and the SASL mechanisms by which they may log in."""
+
+    name: str
+    password: str
+    mechanisms: tuple[str, ...]
+
+
 class Postfix:
     """One instance, prepared on entry, running between `start` and `stop`, removed on exit.
 
-    With a certificate it requires TLS (`smtpd_tls_security_level=encrypt`); without one it offers
-    none. Its port is known from the beginning and refuses connections while it is not running.
+    With a certificate it requires TLS (`smtpd_tls_security_level=encrypt`), from the first octet
+    where `implicit_tls` says so; without one it offers none. With a `user` it takes mail from that
+    one alone, and never their password in clear. Its port is known from the beginning and refuses
+    connections while it is not running.
     """
 
     def __init__(
-        self, *, certificate: ServerCertificate | None, domains: tuple[str, ...] = ("example.org",)
+        self,
+        *,
+        certificate: ServerCertificate | None,
+        domains: tuple[str, ...] = ("example.org",),
+        implicit_tls: bool = False,
+        user: SaslUser | None = None,
     ) -> None:
         program = find_part("postfix")
+        if user is not None:
+            find_part("saslpasswd2")
         if os.geteuid() != 0:
             pytest.skip("Postfix starts as root alone")
         self._programs = program.parent
         self._certificate = certificate
         self._domains = domains
+        self._implicit_tls = implicit_tls
+        self._user = user
         self._port = ReservedPort()
         self._root = Path(tempfile.mkdtemp(prefix="postfix-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -204,10 +248,29 @@ class Postfix:
             message_size_limit=_MESSAGE_SIZE_LIMIT,
             security_level="encrypt" if self._certificate else "none",
             chain_files=chain_files,
+            wrappermode="yes" if self._implicit_tls else "no",
         )
+        if self._user:
+            main += _SASL_MAIN.format(root=root, realm=_SASL_REALM)
+            self._prepare_user(self._user)
         (root / "etc" / "main.cf").write_text(main, encoding="utf-8")
         master = _MASTER.format(host=LOOPBACK, port=self.port)
         (root / "etc" / "master.cf").write_text(master, encoding="utf-8")
+
+    def _prepare_user(self, user: SaslUser) -> None:
+        folder = self._root / "etc" / "sasl"
+        folder.mkdir()
+        configuration = _SASL_CONF.format(root=self._root, mechanisms=" ".join(user.mechanisms))
+        (folder / "smtpd.conf").write_text(configuration, encoding="utf-8")
+        users = folder / "sasldb2"
+        # -p reads the password from standard input, -c makes the user.
+        subprocess.run(
+            [find_part("saslpasswd2"), "-p", "-c", "-f", users, "-u", _SASL_REALM, user.name],
+            input=user.password.encode(),
+            check=True,
+            timeout=30,
+        )
+        shutil.chown(users, "postfix")
 
     @property
     def _pid_file(self) -> Path:
@@ -218,7 +281,12 @@ class Postfix:
         if self._process.poll() is not None:
             raise AssertionError(f"Postfix ended at once:\n{self._start_log()}")
         try:
-            smtplib.SMTP(LOOPBACK, self.port, timeout=5).quit()
+            if self._implicit_tls:
+                # Whether the certificate is good is what the clients under test are asked.
+                context = ssl._create_unverified_context()
+                smtplib.SMTP_SSL(LOOPBACK, self.port, timeout=5, context=context).quit()
+            else:
+                smtplib.SMTP(LOOPBACK, self.port, timeout=5).quit()
         except (OSError, smtplib.SMTPException):
             return False
         return True

@@ -14,24 +14,26 @@ One line of a transcript is one of these; lines that begin with `#` say why::
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from postseal.smtp import ClientSession, ClientState, ReplyReceived, ServerSession
 from postseal.smtp.commands import AuthCancel, AuthResponse, Command
 from postseal.smtp.events import (
-    AuthenticationReceived,
+    AUTHENTICATION_QUESTIONS,
     BodyReceived,
     MailReceived,
     MessageReceived,
     RecipientReceived,
+    ScramRecordRequested,
     ServerEvent,
     SessionEnded,
 )
 from postseal.smtp.parse import parse_command
 from postseal.smtp.reply import Reply, ReplyParser
+from postseal.smtp.sasl import ScramRecord
 
-QUESTIONS = (AuthenticationReceived, MailReceived, MessageReceived, RecipientReceived)
+QUESTIONS = (*AUTHENTICATION_QUESTIONS, MailReceived, MessageReceived, RecipientReceived)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,13 @@ class ServerRun:
         return [type(event) for event in self.events]
 
 
-def run_server(session: ServerSession, transcript: str) -> ServerRun:
+def run_server(
+    session: ServerSession, transcript: str, *, records: Mapping[str, ScramRecord] | None = None
+) -> ServerRun:
     """Play a dialogue against `session` and compare all it says with the transcript.
 
     Where the session asks the platform, the platform's answer is the reply that comes next in the
-    transcript. Every line of the client arrives by itself.
+    transcript; SCRAM records are those in `records`. Every line of the client arrives by itself.
     """
     steps = read_transcript(transcript)
     expected = b"".join(step.octets for step in steps if step.who == "S")
@@ -102,7 +106,7 @@ def run_server(session: ServerSession, transcript: str) -> ServerRun:
             case "C":
                 assert run.said == expected[:heard], "before " + repr(step.octets)
                 session.receive(step.octets)
-                _take_events(run, expected)
+                _take_events(run, expected, records or {})
             case _:
                 continue
     run.said += session.data_to_send()
@@ -110,11 +114,13 @@ def run_server(session: ServerSession, transcript: str) -> ServerRun:
     return run
 
 
-def _take_events(run: ServerRun, expected: bytes) -> None:
+def _take_events(run: ServerRun, expected: bytes, records: Mapping[str, ScramRecord]) -> None:
     session = run.session
     while (event := session.next_event()) is not None:
         run.events.append(event)
-        if isinstance(event, QUESTIONS):
+        if isinstance(event, ScramRecordRequested):
+            session.answer_record(records.get(event.username))
+        elif isinstance(event, QUESTIONS):
             run.said += session.data_to_send()
             session.answer(_next_reply(expected[len(run.said) :]))
     run.said += session.data_to_send()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from enum import Enum, unique
 from typing import Any, Protocol, TypeVar
 
 import pytest
 
 from postseal import AsyncMailer, Delivery, Envelope, Mailer, Message
-from postseal.send import Verification
+from postseal.send import DeliveryOptions, Framing, Outgoing, Sent, Verification
 from postseal.send.aio import AsyncioNetwork
 from postseal.send.blocking import BlockingNetwork, run
 from postseal.send.network import Network
-from postseal.send.transaction import Content
+from postseal.send.outgoing import Content
 
 T = TypeVar("T")
 
@@ -22,11 +22,22 @@ T = TypeVar("T")
 class AnyMailer(Protocol):
     """What both mailers can, as coroutines."""
 
-    async def send(self, message: Message) -> Delivery: ...
+    async def send(
+        self, message: Message, *, options: DeliveryOptions | None = None
+    ) -> Delivery: ...
 
     async def send_raw(
-        self, envelope: Envelope, content: Content, *, size: int | None = None
+        self,
+        envelope: Envelope,
+        content: Content,
+        *,
+        size: int | None = None,
+        is_binary: bool = False,
+        framing: Framing = Framing.AUTOMATIC,
+        options: DeliveryOptions | None = None,
     ) -> Delivery: ...
+
+    def send_many(self, messages: Iterable[Outgoing]) -> AsyncIterator[Sent[Outgoing]]: ...
 
     async def verify(self) -> Verification: ...
 
@@ -74,14 +85,16 @@ class _Blocking:
     def __init__(self, mailer: Mailer) -> None:
         self._mailer = mailer
 
-    async def send(self, message: Message) -> Delivery:
-        return self._mailer.send(message)
+    async def send(self, message: Message, *, options: DeliveryOptions | None = None) -> Delivery:
+        return self._mailer.send(message, options=options)
 
-    async def send_raw(
-        self, envelope: Envelope, content: Content, *, size: int | None = None
-    ) -> Delivery:
+    async def send_raw(self, envelope: Envelope, content: Content, **needs: Any) -> Delivery:
         # An async iterable is no input of a Mailer; what becomes of one is a test's business.
-        return self._mailer.send_raw(envelope, content, size=size)  # type: ignore[arg-type]
+        return self._mailer.send_raw(envelope, content, **needs)  # type: ignore[arg-type]
+
+    async def send_many(self, messages: Iterable[Outgoing]) -> AsyncIterator[Sent[Outgoing]]:
+        for sent in self._mailer.send_many(messages):
+            yield sent
 
     async def verify(self) -> Verification:
         return self._mailer.verify()

@@ -49,6 +49,7 @@ def test_the_tree_is_the_one_in_the_docstring() -> None:
         "InvalidInput": "MailError",
         "InvalidAddress": "InvalidInput",
         "InvalidHeader": "InvalidInput",
+        "InvalidReport": "InvalidInput",
         "InvalidURL": "InvalidInput",
         "InvalidSetting": "InvalidInput",
         "MissingExtra": "MailError",
@@ -61,6 +62,8 @@ def test_the_tree_is_the_one_in_the_docstring() -> None:
         "StartTLSStripped": "TLSError",
         "StartTLSInjection": "TLSError",
         "PolicyNotMet": "TLSError",
+        "RequireTLSNotMet": "PolicyNotMet",
+        "PolicyUnavailable": "MailError",
         "AuthError": "MailError",
         "ProtocolError": "MailError",
         "RemoteProtocolError": "ProtocolError",
@@ -140,6 +143,7 @@ def test_which_may_pass() -> None:
         "StartTLSStripped",
         "StartTLSInjection",
         "PolicyNotMet",
+        "PolicyUnavailable",
         "RemoteProtocolError",
         "TemporarilyRejected",
     }
@@ -163,6 +167,7 @@ def test_every_reason_has_a_word_of_rfc_8460(reason: CertificateReason) -> None:
         CertificateReason.NOT_YET_VALID: "certificate-expired",
         CertificateReason.WRONG_NAME: "certificate-host-mismatch",
         CertificateReason.MALFORMED: "validation-failure",
+        CertificateReason.NO_TLSA_MATCH: "tlsa-invalid",
         CertificateReason.OTHER: "validation-failure",
     }
     assert error.result_type == expected.get(reason, "certificate-not-trusted")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from postseal.cli.certs import certs
 from postseal.cli.send import send
 from postseal.cli.serve import serve
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(send)
 app.command()(serve)
+app.add_typer(certs, name="certs")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so

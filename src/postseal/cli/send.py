@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from postseal.errors import AuthError, InvalidInput
 from postseal.mail import Attachment, Message
 from postseal.secrets import Secret
 from postseal.send import Delivery, Endpoint, Mailer
+from postseal.tls import INTERMEDIATE, NoBackupPin, Profile, Trust
 
 __all__ = ["send"]
 
@@ -40,6 +42,25 @@ def send(
         Path | None,
         typer.Option("--ca-file", help="Trust the authorities in this PEM file, and no others."),
     ] = None,
+    pin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pin",
+            help="A key the server may have (sha256/...), in place of authorities or, with "
+            "--ca-file, besides; may be repeated.",
+        ),
+    ] = None,
+    client_certificate: Annotated[
+        Path | None,
+        typer.Option("--client-certificate", help="Present this chain (PEM) to the server."),
+    ] = None,
+    client_key: Annotated[
+        Path | None,
+        typer.Option("--client-key", help="Its key, where it is in a file of its own."),
+    ] = None,
+    tls_profile: Annotated[
+        str, typer.Option("--tls-profile", help="modern, intermediate or legacy.")
+    ] = INTERMEDIATE.name,
 ) -> None:
     """Send a message, and show how sealed its way was.
 
@@ -58,8 +79,16 @@ def send(
             html=html,
             attachments=[Attachment.from_path(path) for path in attach or ()],
         )
+        trust = _trust(ca_file, pin or [])
+        if client_certificate is not None:
+            trust = (trust or Trust.system()).with_client_certificate(
+                client_certificate, client_key or client_certificate
+            )
+        elif client_key is not None:
+            raise InvalidInput("--client-key needs --client-certificate")
+        profile = Profile.named(tls_profile)
         password = _password(endpoint) if endpoint.username else None
-        with Mailer(url, password=password, ca_file=ca_file) as mailer:
+        with Mailer(url, password=password, trust=trust, profile=profile) as mailer:
             delivery = mailer.send(message)
         _show(delivery)
     if delivery.refused:
@@ -74,6 +103,16 @@ def _read_text(text: str | None) -> str | None:
         return sys.stdin.buffer.read().decode(sys.stdin.encoding)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"standard input is not {error.encoding} text") from None
+
+
+def _trust(ca_file: Path | None, pins: list[str]) -> Trust | None:
+    trust = Trust.only(ca_file) if ca_file is not None else None
+    if not pins:
+        return trust
+    with warnings.catch_warnings():
+        # One message is sent, and nothing is kept that a lost key could lock out.
+        warnings.simplefilter("ignore", NoBackupPin)
+        return trust.and_pinned(*pins) if trust else Trust.pinned(*pins)
 
 
 def _password(endpoint: Endpoint) -> Secret:
@@ -98,5 +137,5 @@ def _show(delivery: Delivery) -> None:
     show("server", f"{delivery.host} ({delivery.peer_address}): {delivery.reply}")
     show("TLS", delivery.tls.version or "none: this message crossed the network in clear")
     if delivery.tls.version:
-        show("cipher", delivery.tls.cipher or "")
+        show("cipher", f"{delivery.tls.cipher} ({delivery.tls.profile} profile)")
         show("verified by", delivery.tls.authenticated_by or "nothing: the peer may be anybody")

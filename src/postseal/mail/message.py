@@ -35,6 +35,7 @@ _MAX_MESSAGE_ID = 250
 _DOT_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+"
 # RFC 5322 3.6.4, without the obsolete forms.
 _MESSAGE_ID = re.compile(rf"<{_DOT_ATOM}@(?:{_DOT_ATOM}|\[[!-Z^-~]*+\])>\Z")
+_REPORT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,31}\Z")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ARGUMENTS = {
@@ -64,6 +65,8 @@ class Message:
 
     The body is `text`, or `html`, or both as alternatives, and `attachments` behind them in their
     order. A text always ends with a line end. `bcc` is part of the envelope and never written.
+    With `report_type`, the whole is a multipart/report of that type (RFC 6522): the text is for
+    people, and the one attachment the report for programs.
     Strings stand for mailboxes everywhere, one in each.
     """
 
@@ -77,6 +80,7 @@ class Message:
     text: str | None
     html: str | None
     attachments: tuple[Attachment, ...]
+    report_type: str | None
     headers: tuple[Header, ...]
     date: datetime
     message_id: str
@@ -96,6 +100,7 @@ class Message:
         text: str | None = None,
         html: str | None = None,
         attachments: Iterable[Attachment] = (),
+        report_type: str | None = None,
         headers: HeadersLike = (),
         date: datetime | None = None,
         message_id: str | None = None,
@@ -125,6 +130,8 @@ class Message:
         put(self, "text", text)
         put(self, "html", html)
         put(self, "attachments", tuple(attachments))
+        put(self, "report_type", report_type)
+        self._check_report()
         put(self, "headers", _extra_headers(headers))
         put(self, "date", _checked_date(clock() if date is None else date))
         if message_id is None:
@@ -133,7 +140,7 @@ class Message:
         put(self, "message_id", _checked_message_id(message_id))
         put(self, "envelope", self._make_envelope())
         token = random(_TOKEN_OCTETS).hex()
-        root = _tree(self.text, self.html, self.attachments, token)
+        root = _tree(self.text, self.html, self.attachments, self.report_type, token)
         put(self, "_segments", joined((self._make_header(), root.fields, b"\r\n", *root.body)))
 
     @property
@@ -191,6 +198,20 @@ class Message:
                 yield segment
             else:
                 yield from segment.encoded()
+
+    def _check_report(self) -> None:
+        if self.report_type is None:
+            return
+        if not _REPORT_TYPE.match(self.report_type):
+            raise InvalidHeader(
+                f"{excerpt(self.report_type)} is no report type", hint="Write it as tlsrpt."
+            )
+        # RFC 6522 3: a part for people, then one for programs.
+        if (self.text is None and self.html is None) or len(self.attachments) != 1:
+            raise InvalidInput(
+                "a report has a text and one attachment",
+                hint="Give the text for people, and the report as the attachment.",
+            )
 
     def _make_envelope(self) -> Envelope:
         return Envelope(
@@ -287,6 +308,7 @@ def _tree(
     text: str | None,
     html: str | None,
     attachments: tuple[Attachment, ...],
+    report_type: str | None,
     token: str,
 ) -> Part:
     parts: list[Part] = []
@@ -298,5 +320,9 @@ def _tree(
         parts = [multipart("alternative", parts, token=token)]
     if attachments:
         parts += map(attachment_part, attachments)
-        parts = [multipart("mixed", parts, token=token)]
+        if report_type is None:
+            parts = [multipart("mixed", parts, token=token)]
+        else:
+            parameters = (("report-type", report_type),)
+            parts = [multipart("report", parts, token=token, parameters=parameters)]
     return parts[0]

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from postseal.mail.attachment import Attachment
 from postseal.mail.encodings import BOUNDARY_START, encode_text
-from postseal.mail.parameters import ContentType, parameterized_field
+from postseal.mail.parameters import ContentType, Parameters, parameterized_field
 
 __all__ = ["Part", "Segment", "attachment_part", "joined", "multipart", "text_part"]
 
@@ -52,14 +52,18 @@ def attachment_part(attachment: Attachment) -> Part:
     return Part(fields, (attachment,))
 
 
-def multipart(subtype: str, parts: Sequence[Part], *, token: str) -> Part:
+def multipart(
+    subtype: str, parts: Sequence[Part], *, token: str, parameters: Parameters = ()
+) -> Part:
     """Put parts together in the given order (RFC 2046 5.1).
 
     `token` goes into the boundary: hexadecimal digits, 32 at most, which nobody can predict. A
-    multipart within one of the same subtype needs a token of its own.
+    multipart within one of the same subtype needs a token of its own. `parameters` are tokens, few
+    enough for one line.
     """
     boundary = f"{BOUNDARY_START.decode('ascii')}{subtype}_{token}"
-    fields = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'
+    others = "".join(f" {name}={value};" for name, value in parameters)
+    fields = f'Content-Type: multipart/{subtype};{others}\r\n boundary="{boundary}"\r\n'
     delimiter = f"--{boundary}".encode("ascii")
     segments: list[Segment] = []
     line_end = b""

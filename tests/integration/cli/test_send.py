@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import subprocess
 import termios
 from pathlib import Path
@@ -204,6 +205,46 @@ async def test_a_ca_file_that_cannot_be_used(
         assert receiver.messages == []
     assert ran.status == 2
     assert f"the CA file {ca_file} cannot be used" in the_error(ran)
+
+
+async def test_a_pin_in_place_of_authorities_and_beside_them(tmp_path: Path) -> None:
+    other = f"sha256/{'A' * 43}="
+    async with keep_house(tmp_path) as house:
+        environment = {"POSTSEAL_PASSWORD": house.password}
+        ran = await run_postseal(
+            "send", house.url, *ENVELOPE, "--pin", other, environment=environment
+        )
+        assert ran.status == 1
+        found = re.search(r"its key is (sha256/\S{44})", the_error(ran))
+        assert found
+        good = found[1]
+        for options, proof in (
+            (("--pin", good), f"pinned key {good}"),
+            (("--pin", good, "--ca-file", house.ca_file), "and a pinned key"),
+        ):
+            ran = await run_postseal(
+                "send", house.url, *ENVELOPE, *options, environment=environment
+            )
+            assert ran.status == 0, ran.errors
+            assert ran.errors == ""
+            assert proof in ran.output
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--pin", "sha256/hello"), "is not a pin"),
+        (("--tls-profile", "old"), "There are modern, intermediate, legacy"),
+        (("--client-key", "a.key"), "needs --client-certificate"),
+        (("--client-certificate", "missing.pem"), "missing.pem cannot be used"),
+    ],
+)
+async def test_mistakes_about_trust_are_found_before_anything_is_sent(
+    options: tuple[str, ...], text: str
+) -> None:
+    ran = await run_postseal("send", "smtps://127.0.0.1:1", *ENVELOPE, *options)
+    assert ran.status == 2
+    assert text in the_error(ran)
 
 
 async def test_a_ca_file_where_nobody_is_verified(certificate: ServerCertificate) -> None:

@@ -1,0 +1,34 @@
+"""The system's network with names of its own: each host is a port on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from postseal.errors import ConnectError, Phase
+from postseal.send.network import Gate, Network, Stream
+from tests.parts.ports import LOOPBACK
+
+
+@dataclass(slots=True)
+class RoutedNetwork(Network):
+    """Connects to `routes[host]` on loopback, whatever the port asked for; `asked` has them all."""
+
+    inner: Network
+    routes: Mapping[str, int]
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    def now(self) -> float:
+        return self.inner.now()
+
+    async def connect(self, host: str, port: int, deadline: float) -> Stream:
+        self.asked.append((host, port))
+        if host not in self.routes:
+            raise ConnectError(f"port {port} of {host} cannot be reached", phase=Phase.CONNECT)
+        return await self.inner.connect(LOOPBACK, self.routes[host], deadline)
+
+    async def connect_unix(self, path: str, deadline: float) -> Stream:
+        return await self.inner.connect_unix(path, deadline)
+
+    def gate(self, places: int) -> Gate:
+        return self.inner.gate(places)
