@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import dns.name
 import dns.rdata
@@ -21,6 +22,8 @@ from postseal.tls.tlsa import TLSA
 __all__ = ["addresses_of", "exchangers_of", "texts_of", "tlsa_of"]
 
 T = TypeVar("T")
+
+_NUMBER: Final = re.compile(r"(?:\d+|0x[0-9a-f]*)\Z", re.ASCII)
 
 
 def exchangers_of(answer: Answer[dns.rdata.Rdata]) -> Answer[MX]:
@@ -82,12 +85,8 @@ def texts_of(answer: Answer[dns.rdata.Rdata]) -> Answer[str]:
 
 def _exchanger(name: dns.name.Name) -> str | None:
     host = host_text(name)
-    if host:
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return host
-        # RFC 5321 5.1 wants a name; an address would be connected to unasked.
+    if host and _NUMBER.match(host.rpartition(".")[2]):
+        # RFC 5321 5.1 wants a name. The system would connect to 127.0.0.1 for "127.1" as well.
         return None
     return host
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -66,12 +67,18 @@ class PolicyCache(Protocol):
 class MemoryPolicyCache(PolicyCache):
     """Keeps policies as long as the process lives, at most `max_domains`.
 
-    When it is full, the one that would expire first makes room. Threads may share it.
+    It begins with `policies`. When it is full, the one that would expire first makes room. Threads
+    may share it.
     """
 
-    def __init__(self, *, max_domains: int = _MAX_DOMAINS) -> None:
+    def __init__(
+        self,
+        *,
+        max_domains: int = _MAX_DOMAINS,
+        policies: Mapping[str, CachedPolicy] | None = None,
+    ) -> None:
         self._max_domains = max_domains
-        self._policies: dict[str, CachedPolicy] = {}
+        self._policies = dict(policies or {})
         self._lock = threading.Lock()
 
     async def get(self, domain: str) -> CachedPolicy | None:
@@ -80,7 +87,7 @@ class MemoryPolicyCache(PolicyCache):
     async def put(self, domain: str, cached: CachedPolicy) -> None:
         with self._lock:
             self._policies[domain] = cached
-            if len(self._policies) > self._max_domains:
+            while len(self._policies) > self._max_domains:
                 del self._policies[min(self._policies, key=self._expiry)]
 
     async def remove(self, domain: str) -> None:

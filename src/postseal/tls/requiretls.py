@@ -154,13 +154,16 @@ def bounce_reason(errors: Sequence[MailError], *, domain: str) -> RequireTLSNotM
     A server that lacks only the offer makes it 5.7.30, and none of that sort 5.7.10
     (RFC 8689 4.2.1).
     """
-    if not errors or not all(
-        isinstance(error, (RequireTLSNotMet, *_TLS_FAILURES)) for error in errors
-    ):
+    if not errors or not all(map(_answers_requiretls, errors)):
         return None
     if any(error.enhanced_code == _NOT_SUPPORTED for error in errors):
         return _not_met("REQUIRETLS support required", _NOT_SUPPORTED, domain)
     return _not_met("Encryption needed", _ENCRYPTION_NEEDED, domain)
+
+
+def _answers_requiretls(error: MailError) -> bool:
+    codes = (_NOT_SUPPORTED, _ENCRYPTION_NEEDED)
+    return isinstance(error, _TLS_FAILURES) or error.enhanced_code in codes
 
 
 def _not_met(text: str, enhanced_code: str, host: str) -> RequireTLSNotMet:

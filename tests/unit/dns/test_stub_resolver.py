@@ -15,7 +15,7 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
 from postseal.dns import MX, BogusAnswer, NameDoesNotExist, ResolverFailure
-from postseal.dns.exchange import Exchange
+from postseal.dns.exchange import BlockingExchange, Exchange
 from postseal.dns.name_servers import NameServer
 from postseal.dns.stub import StubResolver
 from postseal.errors import Phase
@@ -320,7 +320,7 @@ async def test_rubbish_before_the_answer_is_passed_over() -> None:
     assert found.records == (MX(5, "mx.example"),)
 
 
-async def test_rubbish_by_tcp_is_a_failure() -> None:
+def test_rubbish_by_tcp_is_a_failure() -> None:
     def cut_off(octets: bytes) -> list[bytes]:
         query = dns.message.from_wire(octets)
         return [respond(query, truncated=True).to_wire()]
@@ -329,7 +329,7 @@ async def test_rubbish_by_tcp_is_a_failure() -> None:
         return [b"\0\x20", octets[:2] + b"\x81\x80" + b"\xff" * 28]
 
     with name_server(cut_off, rubbish) as server, pytest.raises(ResolverFailure):
-        await StubResolver(name_servers=[server]).mx("example.org")
+        run(StubResolver(name_servers=[server], exchange=BlockingExchange()).mx("example.org"))
 
 
 async def test_no_time_is_left_for_tcp() -> None:

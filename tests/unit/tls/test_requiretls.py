@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postseal.errors import Phase, RequireTLSNotMet
+from postseal.errors import LocalProtocolError, Phase, RequireTLSNotMet
 from postseal.tls import TLSLevel, TLSOutcome
 from postseal.tls.requiretls import (
     TLS_NOT_REQUIRED_HEADER,
@@ -89,7 +89,8 @@ def test_no_server_tried_is_no_reason_to_bounce() -> None:
 
 
 def test_the_words_of_a_bounce_are_those_of_the_registry() -> None:
-    lacking = RequireTLSNotMet("", enhanced_code="5.7.30")
+    # The client, too, refuses to leave the parameter out, in whatever words and by this code.
+    lacking = LocalProtocolError("", enhanced_code="5.7.30")
     reason = bounce_reason([lacking], domain="example.org")
     assert reason is not None
     assert reason.text == "REQUIRETLS support required"
