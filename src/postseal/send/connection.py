@@ -1,16 +1,14 @@
 """One connection to a server: opened, sealed and authenticated as its endpoint asks.
 
-These are the only coroutines that talk to servers. They run over the asyncio network and, driven
+With `Conversation`, these are the only coroutines that talk to servers. They run over the asyncio network and, driven
 by `postseal.send.blocking.run`, over the blocking one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections import deque
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable
+from dataclasses import replace
 
 from postseal.errors import (
     ConnectError,
@@ -25,77 +23,34 @@ from postseal.errors import (
     StartTLSStripped,
     TimedOut,
 )
-from postseal.secrets import Secret
-from postseal.send.authentication import Login, TokenSource, authenticate
+from postseal.send.authentication import authenticate
+from postseal.send.connection_options import ConnectionOptions
+from postseal.send.conversation import Conversation
 from postseal.send.endpoint import Endpoint, is_loopback
 from postseal.send.hello import say_for_whom, say_hello
 from postseal.send.network import Network, Stream
 from postseal.send.sealed import SealedStream
 from postseal.send.sessions import SessionCache
-from postseal.send.timeouts import Timeouts
-from postseal.smtp import ClientSession, ClientState, Extensions, Reply, ReplyReceived
-from postseal.smtp.commands import Command, Quit, StartTLS
+from postseal.smtp import ClientSession
+from postseal.smtp.commands import Quit, StartTLS
 from postseal.smtp.limits import Allowance
 from postseal.smtp.rules import Protocol
-from postseal.smtp.xclient import ClientAttributes
 from postseal.tls import (
     ANY_PROOF,
-    INTERMEDIATE,
     Channel,
     Opening,
     PeerProof,
-    PolicySource,
-    Profile,
     TLSLevel,
     TLSOutcome,
     TLSPolicy,
-    Trust,
     meets,
     require,
 )
-from postseal.tls.dane import DanePeer
 
 __all__ = ["Connection", "ConnectionOptions"]
 
-# To read what is there already; in seconds.
-_MOMENT = 0.05
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionOptions:
-    """How connections are made, apart from where to.
-
-    `tls_name` is the name that the server's certificate must hold, when it is not the endpoint's
-    host. `local_name` is said with EHLO; None says the connection's own address. `password` and
-    `token` exclude each other; `mechanisms`, where given, are the only ones by which to
-    authenticate, and EXTERNAL among them needs neither. `xclient` is on whose behalf the
-    connection is made, for proxies and tests: the server must trust us with it. `dane` is who the
-    server must be in place of all that `trust` and `tls_name` say; the dates of its certificates
-    are judged by `clock`, in seconds since the epoch. `policy_source` and `proofs` are those of the
-    policy that the endpoint's level comes from.
-    """
-
-    trust: Trust = field(default_factory=Trust.system)
-    profile: Profile = INTERMEDIATE
-    policy_source: PolicySource = PolicySource.CALLER
-    proofs: frozenset[PeerProof] = ANY_PROOF
-    tls_name: str | None = None
-    dane: DanePeer | None = None
-    clock: Callable[[], float] = time.time
-    local_name: str | None = None
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    password: Secret | None = None
-    token: TokenSource | None = None
-    mechanisms: frozenset[str] | None = None
-    xclient: ClientAttributes | None = None
-
-    @property
-    def login(self) -> Login | None:
-        """What the client proves itself with; None where it does not."""
-        return Login.of(self.password, self.token, self.mechanisms)
-
-
-class Connection:
+class Connection(Conversation):
     """An open SMTP connection; made by `open`, ended by `quit` or `close`.
 
     Methods raise `MailError`s that say phase and host; after one that is no refusal of the server
@@ -113,17 +68,14 @@ class Connection:
         self.endpoint = endpoint
         self.tls = TLSOutcome.in_clear()
         self.peer_address = stream.peer_address
-        self._network = network
-        self._stream = stream
+        self.allowance: Allowance | None = None
         self._options = options
         self._sessions = sessions
-        self._replies: deque[ReplyReceived] = deque()
-        self._is_closed = False
-        self.allowance: Allowance | None = None
-        self._session = ClientSession(
+        session = ClientSession(
             protocol=endpoint.protocol,
             dangerous_auth_in_clear=endpoint.level is TLSLevel.NONE and self._stays_here,
         )
+        super().__init__(network, stream, session, options.timeouts)
 
     @classmethod
     async def open(
@@ -165,25 +117,10 @@ class Connection:
         return connection
 
     @property
-    def session(self) -> ClientSession:
-        """The protocol's state, for the transaction that runs over this connection."""
-        return self._session
-
-    @property
-    def extensions(self) -> Extensions:
-        """What the server offers."""
-        return self._session.extensions
-
-    @property
     def channel_binding(self) -> bytes:
         """The `tls-server-end-point` of the connection; empty without TLS (RFC 5929 4)."""
         stream = self._stream
         return stream.channel_binding() if isinstance(stream, SealedStream) else b""
-
-    @property
-    def is_open(self) -> bool:
-        """True until either side has closed, as far as is known."""
-        return not self._is_closed and self._session.state is not ClientState.CLOSED
 
     @property
     def is_usable(self) -> bool:
@@ -201,86 +138,6 @@ class Connection:
                     await self._stream.end(self._until(deadline, Phase.QUIT))
         finally:
             self.close()
-
-    def close(self) -> None:
-        """Close without a word."""
-        self._is_closed = True
-        self._stream.close()
-
-    # -- what transactions are made of ----------------------------------------------------------
-
-    async def ask(self, command: Command, *, deadline: float) -> Reply:
-        """Send one command and wait for its reply."""
-        await self.write(self.encode(command), deadline=deadline)
-        return await self.reply(deadline=deadline)
-
-    def encode(self, command: Command) -> bytes:
-        """Give the octets of a command, to be written next."""
-        try:
-            return self._session.send(command)
-        except MailError as error:
-            error.at(phase=command.phase)
-            raise
-
-    async def write(self, data: bytes, *, deadline: float) -> None:
-        """Write what the session gave.
-
-        Raises `Disconnected`, with the server's 421 where it said why.
-        """
-        limit = self._network.now() + self._options.timeouts.body_block
-        try:
-            await self._stream.write(data, min(deadline, limit))
-        except Disconnected as error:
-            # Nobody hears us any more, but the reason may have arrived before.
-            with contextlib.suppress(MailError):
-                await self._receive(deadline)
-            if self._replies and self._replies[-1].reply.code == 421:
-                raise _farewell(self._replies[-1]) from error
-            raise
-
-    async def reply(self, *, deadline: float) -> Reply:
-        """Wait for the next reply that is due; the time of its phase is for the whole of it.
-
-        Raises `Disconnected` when the server takes its leave with 421.
-        """
-        if not self._replies:
-            await self._await_reply(deadline)
-        received = self._replies.popleft()
-        if received.reply.code == 421:
-            raise _farewell(received)
-        return received.reply
-
-    async def check_silence(self, *, deadline: float) -> None:
-        """Raise what the server says although nothing is due, such as a verdict given too early.
-
-        What has not arrived yet cannot be told from an answer to what is said next.
-        """
-        if not self._stream.has_input():
-            return
-        # Under TLS what arrived may be none of the server's words.
-        with contextlib.suppress(TimedOut):
-            await self._receive(min(deadline, self._network.now() + _MOMENT))
-        if self._replies:
-            raise _farewell(self._replies.popleft())
-
-    async def _await_reply(self, deadline: float) -> None:
-        phase = self._session.waiting_for or Phase.NOOP
-        limit = self._until(deadline, phase)
-        try:
-            while not self._replies:
-                await self._receive(limit)
-        except MailError as error:
-            error.at(phase=phase)
-            raise
-
-    async def _receive(self, limit: float) -> None:
-        if self._session.failure is not None:
-            raise self._session.failure
-        data = await self._stream.read(limit)
-        self._replies.extend(self._session.receive(data))
-        if not data and not self._replies:
-            # Goodbye was said and not answered: nothing more will come.
-            raise Disconnected("the server closed the connection")
 
     # -- opening ------------------------------------------------------------------------------
 
@@ -429,18 +286,6 @@ class Connection:
     @property
     def _peer_is_authenticated(self) -> bool:
         return meets(TLSLevel.AUTHENTICATED, ANY_PROOF, self.tls)
-
-    def _until(self, deadline: float, phase: Phase) -> float:
-        return min(deadline, self._network.now() + self._options.timeouts.of(phase))
-
-
-def _farewell(received: ReplyReceived) -> Disconnected:
-    return Disconnected(
-        f"the server closes the connection: {received.reply.text}",
-        phase=received.command.phase if received.command else None,
-        code=received.reply.code,
-        enhanced_code=received.reply.enhanced_code,
-    )
 
 
 def _address_literal(address: str) -> str:

@@ -53,13 +53,15 @@ _GROUPS_BEFORE_OPENSSL_3_3: Final = "X25519:P-256:P-384"
 # 112 bits: RSA keys of 2048 bits, no SHA-1 in signatures of certificates.
 _SECURITY_LEVEL: Final = 2
 _NO_SECURITY_LEVEL: Final = 0
+_MINIMUM_VERSION: Final = ssl.TLSVersion.TLSv1_2
+_WAY_OUT: Final = "Where a peer has nothing better, Profile.dangerous_custom() takes it."
 _CUSTOM: Final = "custom"
 _DANGEROUS: Final = "dangerous custom"
-# They say themselves that not all of their suites are good.
-_MAY_BE_WEAK: Final = ("legacy", _DANGEROUS)
+_LEGACY: Final = "legacy"
 
 _SUITE: Final = re.compile(r"[A-Z0-9]+(?:[-_][A-Z0-9]+)*\Z")
 _FORWARD_SECRECY: Final = ("ECDHE-", "DHE-")
+_NO_FORWARD_SECRECY: Final = "no forward secrecy"
 # Parts of names, by what is wrong with a suite that has them (RFC 9325 4.1).
 _WEAKNESSES: Final = {
     "no encryption": ("NULL",),
@@ -87,13 +89,15 @@ class Profile:
     security_level: int = _SECURITY_LEVEL
 
     def __post_init__(self) -> None:
-        if self.name in _MAY_BE_WEAK:
+        if self.name == _DANGEROUS:
             return
+        if self.minimum_version < _MINIMUM_VERSION or self.security_level < _SECURITY_LEVEL:
+            raise InvalidSetting(f"the profile {self.name!a} is weaker than TLS 1.2", hint=_WAY_OUT)
         for suite in self.suites:
-            if weakness := _weakness(suite):
+            weakness = _weakness(suite)
+            if weakness and not (self.name == _LEGACY and weakness == _NO_FORWARD_SECRECY):
                 raise InvalidSetting(
-                    f"the suite {suite[:80]!a} is refused: it has {weakness}",
-                    hint="Where a peer has nothing better, Profile.dangerous_custom() takes it.",
+                    f"the suite {suite[:80]!a} is refused: {weakness}", hint=_WAY_OUT
                 )
 
     @classmethod
@@ -114,7 +118,7 @@ class Profile:
         Raises `InvalidSetting` for a suite that OpenSSL does not have or RFC 9325 4.1 forbids:
         without encryption, authentication or forward secrecy, for export, or with RC4, 3DES or MD5.
         """
-        profile = cls(_CUSTOM, ssl.TLSVersion.TLSv1_2, tuple(suites))
+        profile = cls(_CUSTOM, _MINIMUM_VERSION, tuple(suites))
         _require_known(suites)
         return profile
 
@@ -123,7 +127,7 @@ class Profile:
         cls,
         suites: Sequence[str],
         *,
-        minimum_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+        minimum_version: ssl.TLSVersion = _MINIMUM_VERSION,
     ) -> Self:
         """Speak these suites, however weak, from `minimum_version` on.
 
@@ -160,7 +164,7 @@ def _weakness(suite: str) -> str | None:
         if parts.intersection(marks):
             return weakness
     if not suite.startswith(_FORWARD_SECRECY):
-        return "no forward secrecy"
+        return _NO_FORWARD_SECRECY
     return None
 
 
@@ -181,10 +185,10 @@ def _require_known(suites: Sequence[str]) -> None:
 MODERN: Final = Profile("modern", ssl.TLSVersion.TLSv1_3, _INTERMEDIATE_SUITES)
 """TLS 1.3 alone."""
 
-INTERMEDIATE: Final = Profile("intermediate", ssl.TLSVersion.TLSv1_2, _INTERMEDIATE_SUITES)
+INTERMEDIATE: Final = Profile("intermediate", _MINIMUM_VERSION, _INTERMEDIATE_SUITES)
 """TLS 1.3, and TLS 1.2 with forward secrecy and AEAD: the default."""
 
-LEGACY: Final = Profile("legacy", ssl.TLSVersion.TLSv1_2, _LEGACY_SUITES)
+LEGACY: Final = Profile(_LEGACY, _MINIMUM_VERSION, _LEGACY_SUITES)
 """For peers of before 2014: TLS 1.2 also with CBC, DHE and the server's RSA key for key exchange.
 
 Who gets that key later reads what was recorded, where RSA was the key exchange. TLS 1.0 and 1.1 are

@@ -201,6 +201,18 @@ def test_a_refusal_is_kept_when_the_server_then_leaves(world: World, end: str) -
 
 
 @in_each_world
+@pytest.mark.parametrize("end", ["S: 421 4.3.2 closing", "S: <end>", "S: <reset>"])
+def test_the_verdict_is_kept_when_RSET_is_not_heard(world: World, end: str) -> None:
+    delivery = hand_over(
+        world,
+        steps(OFFERS + ACCEPTED, b"BDAT 3 LAST\r\nx\r\n", Say(b"554 spam\r\n"), "C: RSET", end),
+        content=[b"x"],
+        **BY_BDAT,
+    )
+    assert {one.reply.code for one in delivery.refused} == {554}
+
+
+@in_each_world
 def test_a_farewell_between_chunks_leaves_the_message_undelivered(world: World) -> None:
     block = b"BDAT %d\r\n" % BLOCK + b"x" * BLOCK
     with pytest.raises(Disconnected) as caught:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from postseal import Address, Delivery, Envelope
+from postseal import Address, Delivery, Envelope, Message
 from postseal.errors import ConnectError, InvalidInput, PermanentlyRejected, Phase
 from postseal.send import Outgoing
-from postseal.testing import MemoryNetwork
+from postseal.send.outgoing import ReadAnewAsync
+from postseal.testing import Hear, MemoryNetwork, Say, Step, transcript
 from tests.parts.worlds import AnyMailer, World, in_each_world
 from tests.unit.send.dialogues import ADA, BODY, CONTENT, greeting, hand_over
 
@@ -161,6 +162,37 @@ def test_content_that_can_be_read_once_is_not_split(world: World) -> None:
 
     with pytest.raises(InvalidInput, match="only once"):
         hand_over(world, hello("RCPTMAX=1"), content=once())
+
+
+@in_each_world
+def test_content_that_is_read_asynchronously_may_be_split_too(world: World) -> None:
+    async def read() -> AsyncIterator[bytes]:
+        for piece in CONTENT:
+            yield piece
+
+    limited = hello("RCPTMAX=1")
+    delivery = hand_over(world, limited + taken("bob") + taken("eve"), content=ReadAnewAsync(read))
+    assert len(delivery.accepted) == 2
+    with pytest.raises(InvalidInput, match="only once"):
+        hand_over(world, limited, content=read())
+
+
+@in_each_world
+def test_a_composed_message_is_written_once_for_each_part(world: World) -> None:
+    message = Message(from_=str(ADA), to=["a@example.org", "b@example.org"], text="Hello")
+    written = bytes(message)
+    parts: list[Step] = []
+    for name in "ab":
+        envelope = f"C: MAIL FROM:<ada@example.com>\nC: RCPT TO:<{name}@example.org>\nC: DATA\n"
+        parts += transcript(envelope + "S: 250 ok\nS: 250 ok\nS: 354 go")
+        parts += [Hear(written + b".\r\n"), Say(b"250 ok\r\n")]
+    network = MemoryNetwork((*transcript(hello("RCPTMAX=1")), *parts, *transcript(QUIT)))
+
+    async def use(mailer: AnyMailer) -> Delivery:
+        return await mailer.send(message)
+
+    assert len(world.mail(URL, use, network=network).accepted) == 2
+    network.check_played()
 
 
 @in_each_world

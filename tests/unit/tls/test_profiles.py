@@ -191,6 +191,17 @@ def test_weak_suites_are_refused_by_what_is_wrong_with_them(suite: str, weakness
         Profile("mine", TLS_1_2, (good, suite))
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
+def test_no_other_name_makes_a_profile_weak() -> None:
+    suites = INTERMEDIATE.suites
+    with pytest.raises(InvalidSetting, match=r"weaker than TLS 1\.2"):
+        Profile("mine", ssl.TLSVersion.TLSv1_1, suites)
+    with pytest.raises(InvalidSetting, match=r"weaker than TLS 1\.2"):
+        Profile("legacy", TLS_1_2, suites, 1)
+    with pytest.raises(InvalidSetting, match="no encryption"):
+        Profile("legacy", TLS_1_2, ("ECDHE-RSA-NULL-SHA",))
+
+
 def test_no_weak_suite_of_this_OpenSSL_passes() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")

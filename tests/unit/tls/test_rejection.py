@@ -13,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
 
 from postseal.errors import (
     CertificateReason,
@@ -124,6 +126,40 @@ def test_a_huge_certificate_is_refused_before_it_is_looked_at(tmp_path: Path) ->
     names = tuple(x509.DNSName(f"{number}.{'a' * 60}.example") for number in range(2000))
     with pytest.raises(TLSError, match="excessive message size"):
         connect(chain_of(Spec(names=names)), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server of TLS 1.2, whose certificate crosses the network in clear, and its root."""
+    leaf, _, key, root = chain_of(Spec()).write(tmp_path_factory.mktemp("server"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(leaf, key)
+    return context, root
+
+
+def take_all(channel: Channel, data: bytes) -> None:
+    channel.receive(data)
+    # A longer length than before makes it wait for more.
+    channel.end_of_stream()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_certificate_that_was_changed_on_the_way_is_an_error_of_TLS(
+    server: tuple[ssl.SSLContext, Path], at: int, change: int
+) -> None:
+    context, root = server
+    here = Channel.client(
+        HOST, trust=Trust.only(root), level=TLSLevel.AUTHENTICATED, opening=Opening.IMPLICIT
+    )
+    there = Channel.server(context, opening=Opening.IMPLICIT)
+    there.receive(here.data_to_send())
+    flight = bytearray(there.data_to_send())
+    # The certificate is in the middle: behind ServerHello, before the signed key exchange.
+    flight[len(flight) // 5 + at % (len(flight) // 2)] ^= change
+    with pytest.raises(TLSError):
+        take_all(here, bytes(flight))
+    assert not here.is_established
 
 
 # -- pins -----------------------------------------------------------------------------------------
