@@ -130,7 +130,7 @@ def _needs_cryptography() -> None:
     except ModuleNotFoundError:
         raise MissingExtra(
             "`postseal certs` needs the package cryptography",
-            hint="Install it with: pip install 'postseal[serve]'.",
+            hint="Install it with: pip install 'postseal[mx]'.",
         ) from None
 
 

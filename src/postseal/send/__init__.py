@@ -10,16 +10,34 @@ from postseal.send.outgoing import Framing, Outgoing
 from postseal.send.results import Delivery, Refusal
 from postseal.send.timeouts import Timeouts
 from postseal.smtp.delivery_options import DeliveryOptions
+from postseal.smtp.envelope_values import (
+    DeliverBy,
+    DeliverByMode,
+    HoldFor,
+    HoldUntil,
+    NotificationRequest,
+    Notify,
+    OriginalRecipient,
+    ReturnContent,
+)
 
 __all__ = [
     "AsyncMailer",
+    "DeliverBy",
+    "DeliverByMode",
     "Delivery",
     "DeliveryOptions",
     "Endpoint",
     "Framing",
+    "HoldFor",
+    "HoldUntil",
     "Mailer",
+    "NotificationRequest",
+    "Notify",
+    "OriginalRecipient",
     "Outgoing",
     "Refusal",
+    "ReturnContent",
     "Sent",
     "Timeouts",
     "Verification",

@@ -60,6 +60,11 @@ class Login:
             return None
         return cls(password, token, mechanisms)
 
+    @property
+    def is_by_certificate(self) -> bool:
+        """True when there is nothing else to log in by."""
+        return self.password is None and self.token is None
+
     async def fetch(self) -> Secret | None:
         """Get what must not be shown; None where the certificate is all there is."""
         if self.token is None:
@@ -83,7 +88,7 @@ class Login:
 
     def check_user(self, username: str | None) -> None:
         """Raise `AuthError` where a user is needed and there is none."""
-        if username or (self.password is None and self.token is None):
+        if username or self.is_by_certificate:
             return
         raise AuthError(
             f"a {'password' if self.token is None else 'token'} was given, but no user",

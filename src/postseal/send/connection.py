@@ -1,7 +1,7 @@
 """One connection to a server: opened, sealed and authenticated as its endpoint asks.
 
-With `Conversation`, these are the only coroutines that talk to servers. They run over the asyncio network and, driven
-by `postseal.send.blocking.run`, over the blocking one.
+With `Conversation`, these are the only coroutines that talk to servers. They run over the asyncio
+network and, driven by `postseal.send.blocking.run`, over the blocking one.
 """
 
 from __future__ import annotations

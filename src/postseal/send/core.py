@@ -10,7 +10,7 @@ from typing import TypeVar
 from postseal.errors import AuthError, InvalidSetting, MailError, Phase
 from postseal.mail import Message
 from postseal.secrets import Secret
-from postseal.send.authentication import Login, TokenSource
+from postseal.send.authentication import TokenSource
 from postseal.send.connection import ConnectionOptions
 from postseal.send.endpoint import Endpoint
 from postseal.send.many import Pending, Sent, send_one_by_one
@@ -67,7 +67,7 @@ class Core:
             token=token,
             mechanisms=None if mechanisms is None else frozenset(map(str.upper, mechanisms)),
         )
-        _check_login(endpoint, options.login)
+        _check_login(endpoint, options)
         if endpoint.level > TLSLevel.NONE:
             # Kept for the connections; a file that cannot be used is no matter of the network.
             client_context(options.trust, endpoint.level, options.profile)
@@ -148,7 +148,8 @@ def _trust(endpoint: Endpoint, ca_file: str | Path | None, trust: Trust | None) 
     return trust
 
 
-def _check_login(endpoint: Endpoint, login: Login | None) -> None:
+def _check_login(endpoint: Endpoint, options: ConnectionOptions) -> None:
+    login = options.login
     if login is None:
         if endpoint.username:
             raise AuthError(
@@ -167,3 +168,12 @@ def _check_login(endpoint: Endpoint, login: Login | None) -> None:
             hint="Use smtp:// or smtps://.",
         )
     login.check_user(endpoint.username)
+    if (
+        login.is_by_certificate
+        and endpoint.level > TLSLevel.NONE
+        and options.trust.client_certificate is None
+    ):
+        raise InvalidSetting(
+            "EXTERNAL logs in by the client's certificate, and there is none",
+            hint="Give one: trust=Trust.system().with_client_certificate(chain, key).",
+        )

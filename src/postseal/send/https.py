@@ -74,7 +74,7 @@ async def exchange(
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"HTTPS needs the package {error.name}",
-            hint=f"Install it with: pip install {error.name}.",
+            hint="Install it with: pip install 'postseal[mx]'.",
         ) from None
     try:
         stream = await network.connect(request.host, _PORT, deadline)

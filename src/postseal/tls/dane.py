@@ -186,7 +186,7 @@ class DanePeer:
             raise MissingExtra(
                 f"a TLSA record of usage 2 needs the package {error.name}",
                 phase=Phase.HANDSHAKE,
-                hint=f"Install it with: pip install {error.name}.",
+                hint="Install it with: pip install 'postseal[mx]'.",
             ) from None
         return DaneMatch(*verify_path(anchors, chain, self.names, now=now))
 

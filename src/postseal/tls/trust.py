@@ -228,7 +228,7 @@ def _certifi_file() -> Path:
     except ModuleNotFoundError:
         raise MissingExtra(
             "the authorities of certifi need the package certifi",
-            hint="Install it with: pip install certifi.",
+            hint="Install it with: pip install 'postseal[certifi]'.",
         ) from None
     return Path(where)
 

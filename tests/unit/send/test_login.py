@@ -165,6 +165,7 @@ def test_only_the_chosen_mechanisms_are_used(world: World) -> None:
         ("smtp+opportunistic://a@h.example", {"token": str}, AuthError, "never carries"),
         ("smtp+opportunistic://h.example", {"mechanisms": ["external"]}, AuthError, "never"),
         ("smtp://ada@h.example", {"mechanisms": ["PLAIN"]}, AuthError, "no password"),
+        ("smtp://h.example", {"mechanisms": ["EXTERNAL"]}, InvalidSetting, "there is none"),
     ],
 )
 def test_contradictions_are_refused_when_a_mailer_is_made(

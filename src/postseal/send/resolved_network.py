@@ -1,0 +1,62 @@
+"""A network whose names are looked up by a `Resolver`, not by the operating system."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+from postseal.dns import NameDoesNotExist, Resolver, ResolverFailure
+from postseal.errors import ConnectError, MailError, Phase, TimedOut
+from postseal.send.network import Gate, Network, Stream
+
+__all__ = ["ResolvedNetwork"]
+
+# RFC 5321 5.1 asks for two at least; who publishes dozens gets no dozens of attempts.
+_MAX_ADDRESSES: Final = 6
+
+
+class ResolvedNetwork(Network):
+    """Connects to the addresses that `resolver` gives, in their order, over another network.
+
+    So a connection goes where the DNS answers that a decision was made by said it would.
+    """
+
+    def __init__(self, network: Network, resolver: Resolver) -> None:
+        self._network = network
+        self._resolver = resolver
+
+    def now(self) -> float:
+        return self._network.now()
+
+    async def connect(self, host: str, port: int, deadline: float) -> Stream:
+        """Try each address; one that does not answer leaves time for those behind it."""
+        addresses = await self._addresses(host)
+        for tried, address in enumerate(addresses):
+            left = deadline - self.now()
+            patience = max(left, 0.0) / (len(addresses) - tried)
+            try:
+                return await self._network.connect(address, port, self.now() + patience)
+            except (ConnectError, TimedOut) as error:
+                failure: MailError = error
+        raise failure
+
+    async def connect_unix(self, path: str, deadline: float) -> Stream:
+        return await self._network.connect_unix(path, deadline)
+
+    def gate(self, places: int) -> Gate:
+        return self._network.gate(places)
+
+    async def _addresses(self, host: str) -> tuple[str, ...]:
+        try:
+            return (str(ipaddress.ip_address(host)),)
+        except ValueError:
+            pass
+        try:
+            answer = await self._resolver.addresses(host)
+        except (NameDoesNotExist, ResolverFailure) as error:
+            raise ConnectError(
+                f"the name {host!a} cannot be resolved: {error.text}", phase=Phase.RESOLVE
+            ) from error
+        if not answer.records:
+            raise ConnectError(f"{host} has no address", phase=Phase.RESOLVE)
+        return tuple(map(str, answer.records[:_MAX_ADDRESSES]))
