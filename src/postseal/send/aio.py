@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import cast
 
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
-from postseal.send.network import Attendant, Gate, Network, Stream
+from postseal.send.happy_eyeballs import ATTEMPT_DELAY, in_turn, race
+from postseal.send.network import Attendant, Gate, IPAddress, Network, Stream
 
 __all__ = ["AsyncioNetwork", "AsyncioStream", "listen"]
 
@@ -23,8 +25,6 @@ _HIGH_WATER = 256 * 1024
 _SMALL = 16 * 1024
 # How long a peer may take to fetch what was written before the close.
 _LINGER = 10.0
-# RFC 8305 5: Connection Attempt Delay.
-_HAPPY_EYEBALLS_DELAY = 0.25
 
 _NO_DATA = "the peer sent nothing in time"
 _NOT_TAKEN = "the peer took no data in time"
@@ -37,14 +37,16 @@ class AsyncioNetwork(Network):
         """The loop's clock."""
         return asyncio.get_running_loop().time()
 
-    async def connect(self, host: str, port: int, deadline: float) -> Stream:
-        """Race the addresses of `host` by Happy Eyeballs (RFC 8305)."""
-        loop = asyncio.get_running_loop()
+    async def connect(
+        self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+    ) -> Stream:
+        """Race the addresses of the host by Happy Eyeballs (RFC 8305)."""
         try:
             async with asyncio.timeout_at(deadline):
-                _, stream = await loop.create_connection(
-                    AsyncioStream, host, port, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY
-                )
+                if not addresses:
+                    return await _connected(host, port)
+                attempts = [partial(_connected, str(one), port) for one in in_turn(addresses)]
+                return await race(attempts, discard=AsyncioStream.abort)
         except TimeoutError:
             raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
         except (socket.gaierror, UnicodeError) as error:
@@ -55,7 +57,6 @@ class AsyncioNetwork(Network):
             raise ConnectError(
                 f"port {port} of {host} cannot be reached: {error}", phase=Phase.CONNECT
             ) from error
-        return stream
 
     async def connect_unix(self, path: str, deadline: float) -> Stream:
         """Suspend until the listener takes the connection."""
@@ -339,6 +340,13 @@ class _TaskGate(Gate):
 
     def leave(self) -> None:
         self._semaphore.release()
+
+
+async def _connected(host: str, port: int) -> AsyncioStream:
+    _, stream = await asyncio.get_running_loop().create_connection(
+        AsyncioStream, host, port, happy_eyeballs_delay=ATTEMPT_DELAY
+    )
+    return stream
 
 
 def _wake(event: asyncio.Future[bool] | None, *, asked: bool = False) -> None:

@@ -7,11 +7,12 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
-from postseal.send.network import Gate, Network, Stream
+from postseal.send.happy_eyeballs import in_turn
+from postseal.send.network import Gate, IPAddress, Network, Stream
 
 __all__ = ["BlockingNetwork", "run"]
 
@@ -41,10 +42,16 @@ class BlockingNetwork(Network):
         """`time.monotonic`."""
         return time.monotonic()
 
-    async def connect(self, host: str, port: int, deadline: float) -> Stream:
-        """Try each address that the system's resolver gives, in its order."""
+    async def connect(
+        self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+    ) -> Stream:
+        """Try one address after the other: those given, or the system's in its order."""
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = [
+                place
+                for name in (in_turn(addresses) or (host,))
+                for place in socket.getaddrinfo(str(name), port, type=socket.SOCK_STREAM)
+            ]
         except (OSError, UnicodeError) as error:
             raise ConnectError(
                 f"the name {host!a} cannot be resolved: {error}", phase=Phase.RESOLVE

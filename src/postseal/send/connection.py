@@ -16,6 +16,7 @@ from postseal.errors import (
     HandshakeFailed,
     InvalidSetting,
     MailError,
+    PermanentlyRejected,
     Phase,
     PolicyNotMet,
     RemoteProtocolError,
@@ -98,7 +99,9 @@ class Connection(Conversation):
         try:
             limit = min(deadline, network.now() + timeouts.connect)
             if endpoint.socket_path is None:
-                stream = await network.connect(endpoint.host, endpoint.port, limit)
+                stream = await network.connect(
+                    endpoint.host, endpoint.port, limit, addresses=options.addresses
+                )
             else:
                 stream = await network.connect_unix(endpoint.socket_path, limit)
         except MailError as error:
@@ -143,6 +146,8 @@ class Connection(Conversation):
 
     async def _begin(self, deadline: float) -> None:
         endpoint = self.endpoint
+        if self._options.beyond_this_machine:
+            self._require_another_machine()
         if endpoint.opening is Opening.IMPLICIT:
             await self._seal(deadline)
             self._session = ClientSession(
@@ -173,6 +178,16 @@ class Connection(Conversation):
                 f"LMTP in clear is for this machine, and {self.peer_address} is another",
                 phase=Phase.CONNECT,
                 hint="Write the host by its name, so that TLS is required.",
+            )
+
+    def _require_another_machine(self) -> None:
+        # A connection to an address of this machine's own comes from that very address.
+        if self._stays_here or self.peer_address == self._stream.local_address:
+            raise PermanentlyRejected(
+                f"{self.peer_address} is an address of this machine",
+                phase=Phase.CONNECT,
+                enhanced_code="5.4.6",
+                hint="Mail is not handed to this machine's own services because the DNS says so.",
             )
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from postseal.secrets import Secret
 from postseal.send.authentication import Login, TokenSource
+from postseal.send.network import IPAddress
 from postseal.send.timeouts import Timeouts
 from postseal.smtp.xclient import ClientAttributes
 from postseal.tls import ANY_PROOF, INTERMEDIATE, PeerProof, PolicySource, Profile, Trust
@@ -26,8 +27,10 @@ class ConnectionOptions:
     authenticate, and EXTERNAL among them needs neither. `xclient` is on whose behalf the
     connection is made, for proxies and tests: the server must trust us with it. `dane` is who the
     server must be in place of all that `trust` and `tls_name` say; the dates of its certificates
-    are judged by `clock`, in seconds since the epoch. `policy_source` and `proofs` are those of the
-    policy that the endpoint's level comes from.
+    are judged by `clock`, in seconds since the epoch. `addresses`, where given, are those to
+    connect to; the endpoint's host is then no more than the server's name. With
+    `beyond_this_machine` the server has to be another machine than this one. `policy_source` and
+    `proofs` are those of the policy that the endpoint's level comes from.
     """
 
     trust: Trust = field(default_factory=Trust.system)
@@ -38,6 +41,8 @@ class ConnectionOptions:
     dane: DanePeer | None = None
     clock: Callable[[], float] = time.time
     local_name: str | None = None
+    addresses: tuple[IPAddress, ...] = ()
+    beyond_this_machine: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
     password: Secret | None = None
     token: TokenSource | None = None

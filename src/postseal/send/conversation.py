@@ -59,12 +59,12 @@ class Conversation:
         await self.write(self.encode(command), deadline=deadline)
         return await self.reply(deadline=deadline)
 
-    def encode(self, command: Command) -> bytes:
-        """Give the octets of a command, to be written next."""
+    def encode(self, *commands: Command) -> bytes:
+        """Give the octets of commands, to be written next in one flight."""
         try:
-            return self._session.send(command)
+            return self._session.send(*commands)
         except MailError as error:
-            error.at(phase=command.phase)
+            error.at(phase=commands[0].phase)
             raise
 
     async def write(self, data: bytes, *, deadline: float) -> None:
@@ -88,12 +88,21 @@ class Conversation:
 
         Raises `Disconnected` when the server takes its leave with 421.
         """
-        if not self._replies:
-            await self._await_reply(deadline)
-        received = self._replies.popleft()
-        if received.reply.code == 421:
-            raise _farewell(received)
-        return received.reply
+        (reply,) = await self.replies(1, deadline=deadline)
+        return reply
+
+    async def replies(self, count: int, *, deadline: float) -> list[Reply]:
+        """Wait for the next `count` replies that are due, each as long as its phase allows."""
+        arrived = self._replies
+        replies: list[Reply] = []
+        while len(replies) < count:
+            if not arrived:
+                await self._await_reply(deadline)
+            received = arrived.popleft()
+            if received.reply.code == 421:
+                raise _farewell(received)
+            replies.append(received.reply)
+        return replies
 
     async def check_silence(self, *, deadline: float) -> None:
         """Raise what the server says although nothing is due, such as a verdict given too early.

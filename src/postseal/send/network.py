@@ -10,10 +10,13 @@ takes one and raises `TimedOut` when it passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol, TypeAlias
 
-__all__ = ["Attendant", "Gate", "Network", "Stream"]
+__all__ = ["Attendant", "Gate", "IPAddress", "Network", "Stream"]
+
+IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 Attendant: TypeAlias = Callable[[bytes], bytes | None]
 """What a server makes of the octets that arrive: those to be written, or None to be asked."""
@@ -84,8 +87,13 @@ class Network(Protocol):
         """The network's monotonic clock, in seconds."""
         ...
 
-    async def connect(self, host: str, port: int, deadline: float) -> Stream:
-        """Connect by TCP, trying each address of `host`. Raises `ConnectError`."""
+    async def connect(
+        self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+    ) -> Stream:
+        """Connect by TCP, trying each address of `host`. Raises `ConnectError`.
+
+        Where `addresses` are given, they are those of the host: the system is not asked for any.
+        """
         ...
 
     async def connect_unix(self, path: str, deadline: float) -> Stream:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from typing import Final
 
 from postseal.dns import NameDoesNotExist, Resolver, ResolverFailure
-from postseal.errors import ConnectError, MailError, Phase, TimedOut
-from postseal.send.network import Gate, Network, Stream
+from postseal.errors import ConnectError, Phase
+from postseal.send.network import Gate, IPAddress, Network, Stream
 
 __all__ = ["ResolvedNetwork"]
 
@@ -16,7 +17,7 @@ _MAX_ADDRESSES: Final = 6
 
 
 class ResolvedNetwork(Network):
-    """Connects to the addresses that `resolver` gives, in their order, over another network.
+    """Connects to the addresses that `resolver` gives, over another network.
 
     So a connection goes where the DNS answers that a decision was made by said it would.
     """
@@ -28,17 +29,12 @@ class ResolvedNetwork(Network):
     def now(self) -> float:
         return self._network.now()
 
-    async def connect(self, host: str, port: int, deadline: float) -> Stream:
-        """Try each address; one that does not answer leaves time for those behind it."""
-        addresses = await self._addresses(host)
-        for tried, address in enumerate(addresses):
-            left = deadline - self.now()
-            patience = max(left, 0.0) / (len(addresses) - tried)
-            try:
-                return await self._network.connect(address, port, self.now() + patience)
-            except (ConnectError, TimedOut) as error:
-                failure: MailError = error
-        raise failure
+    async def connect(
+        self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+    ) -> Stream:
+        """Try each address of the host, as the network below does it."""
+        found = addresses or await self._addresses(host)
+        return await self._network.connect(host, port, deadline, addresses=found)
 
     async def connect_unix(self, path: str, deadline: float) -> Stream:
         return await self._network.connect_unix(path, deadline)
@@ -46,9 +42,9 @@ class ResolvedNetwork(Network):
     def gate(self, places: int) -> Gate:
         return self._network.gate(places)
 
-    async def _addresses(self, host: str) -> tuple[str, ...]:
+    async def _addresses(self, host: str) -> tuple[IPAddress, ...]:
         try:
-            return (str(ipaddress.ip_address(host)),)
+            return (ipaddress.ip_address(host),)
         except ValueError:
             pass
         try:
@@ -59,4 +55,4 @@ class ResolvedNetwork(Network):
             ) from error
         if not answer.records:
             raise ConnectError(f"{host} has no address", phase=Phase.RESOLVE)
-        return tuple(map(str, answer.records[:_MAX_ADDRESSES]))
+        return answer.records[:_MAX_ADDRESSES]

@@ -164,14 +164,17 @@ class Deliveries:
         if not mail.is_positive:
             refused = tuple(Refusal(one, Phase.MAIL, mail) for one in recipients)
             return await self._finish(transaction, refused, mail)
-        accepted = tuple(
-            one for one, reply in zip(recipients, answers, strict=True) if reply.is_positive
-        )
         refused = tuple(
-            Refusal(one, Phase.RCPT, reply)
-            for one, reply in zip(recipients, answers, strict=True)
-            if not reply.is_positive
+            [
+                Refusal(one, Phase.RCPT, reply)
+                for one, reply in zip(recipients, answers, strict=True)
+                if not reply.is_positive
+            ]
         )
+        accepted = recipients
+        if refused:
+            lost = {refusal.recipient for refusal in refused}
+            accepted = tuple([one for one in recipients if one not in lost])
         if not accepted:
             return await self._finish(transaction, refused, answers[-1])
         if outgoing.goes_by_bdat:
@@ -197,7 +200,7 @@ class Deliveries:
             commands = (*transaction.envelope(), *transaction.go_ahead())
             for start in range(0, len(commands), _COMMANDS_IN_FLIGHT):
                 flight = commands[start : start + _COMMANDS_IN_FLIGHT]
-                await self._write(self._encode(flight))
+                await self._write(self._connection.encode(*flight))
                 replies += await self._replies(len(flight))
             return replies
         for command in transaction.envelope():
@@ -257,7 +260,7 @@ class Deliveries:
         if allowance is not None and not allowance.take_all(transaction.recipients):
             return b""
         self._announced = transaction
-        return self._encode((*transaction.envelope(), *transaction.go_ahead()))
+        return self._connection.encode(*transaction.envelope(), *transaction.go_ahead())
 
     async def _finish(
         self, transaction: _Transaction, refused: tuple[Refusal, ...], verdict: Reply
@@ -319,11 +322,8 @@ class Deliveries:
                 hint="Use smtp:// or smtps://.",
             )
 
-    def _encode(self, commands: Iterable[Command]) -> bytes:
-        return b"".join([self._connection.encode(command) for command in commands])
-
     async def _replies(self, count: int) -> list[Reply]:
-        return [await self._reply() for _ in range(count)]
+        return await self._connection.replies(count, deadline=self._deadline)
 
     async def _ask(self, command: Command) -> Reply:
         return await self._connection.ask(command, deadline=self._deadline)

@@ -11,14 +11,18 @@ from typing import Final
 from postseal.errors import LocalProtocolError
 from postseal.smtp.client_body import BodyGiving
 from postseal.smtp.client_core import ReplyReceived
-from postseal.smtp.client_states import ALLOWED, MOVES, ClientState
+from postseal.smtp.client_states import (
+    ALLOWED,
+    GREETED,
+    HANDSHAKE,
+    MOVES,
+    ClientState,
+)
 from postseal.smtp.commands import Auth, Command, Data, Ehlo, Helo, Lhlo, StartTLS
 from postseal.smtp.data import DataWriter
 from postseal.smtp.rules import Protocol
 
 __all__ = ["ClientSession", "ClientState", "ReplyReceived"]
-
-_S = ClientState
 
 _CONDITIONAL: Final = (Auth, StartTLS, Ehlo, Helo, Lhlo)
 
@@ -47,28 +51,35 @@ class ClientSession(BodyGiving):
         self._is_sealed = peer_authenticated
         self._may_authenticate = peer_authenticated or dangerous_auth_in_clear
 
-    def send(self, command: Command) -> bytes:
-        """Say `command`; return its octets."""
+    def send(self, *commands: Command) -> bytes:
+        """Say commands, several of them in one flight (RFC 2920); return their octets.
+
+        Those before one that is not allowed count as said.
+        """
         if self.failure is not None:
             raise self.failure
-        kind: type[Command] = type(command)
-        if kind not in ALLOWED[self.state]:
-            self._refuse(command)
-        if self._unanswered:
-            self._check_pipelining(command)
-        if kind is Data:
-            self._writer = DataWriter()
-        elif kind in _CONDITIONAL:
-            self._check_conditions(kind)
-        self.state = MOVES.get(kind, self.state)
-        self._unanswered.append(command)
-        return command.encode()
+        unanswered = self._unanswered
+        octets: list[bytes] = []
+        for command in commands:
+            kind: type[Command] = type(command)
+            if kind not in ALLOWED[self.state]:
+                self._refuse(command)
+            if unanswered:
+                self._check_pipelining(command)
+            if kind is Data:
+                self._writer = DataWriter()
+            elif kind in _CONDITIONAL:
+                self._check_conditions(kind)
+            self.state = MOVES.get(kind, self.state)
+            unanswered.append(command)
+            octets.append(command.encode())
+        return b"".join(octets)
 
     def tls_established(self, *, peer_authenticated: bool) -> None:
         """Go on above the handshake; what came in clear is forgotten (RFC 3207 4.2)."""
-        if self.state is not _S.HANDSHAKE:
+        if self.state is not HANDSHAKE:
             raise LocalProtocolError(f"no TLS handshake was asked for while {self.state.value}")
-        self.state = _S.GREETED
+        self.state = GREETED
         self._is_sealed = True
         self._may_authenticate = peer_authenticated
 

@@ -6,7 +6,16 @@ from typing import Final
 
 from postseal.errors import RemoteProtocolError
 from postseal.smtp.client_core import ClientCore, injection
-from postseal.smtp.client_states import ClientState
+from postseal.smtp.client_states import (
+    BODY,
+    CHUNK_REFUSED,
+    CHUNKING,
+    CLOSED,
+    GREETED,
+    HANDSHAKE,
+    READY,
+    TRANSACTION,
+)
 from postseal.smtp.commands import (
     Auth,
     AuthCancel,
@@ -31,8 +40,6 @@ from postseal.smtp.xclient import Xclient
 
 __all__ = ["AnswerReading"]
 
-_S = ClientState
-
 # RFC 5321 4.2.1: the first digit decides. But these 2yz answer HELP, a connection, QUIT or AUTH
 # alone: behind anything else they tell that client and server are out of step.
 _ANSWERS_ELSEWHERE: Final = frozenset({211, 214, 220, 221, 235})
@@ -55,7 +62,7 @@ class AnswerReading(ClientCore):
                 self._taken = 0
                 self._mail_refused = not reply.is_positive
                 if self._mail_refused and self._nothing_rides_behind_mail():
-                    self.state = _S.READY
+                    self.state = READY
             case Data():
                 self._data_answered(reply)
             case Bdat():
@@ -66,7 +73,7 @@ class AnswerReading(ClientCore):
                     # RFC 5321 4.1.1.1: to HELO nothing is offered, whatever the reply's lines say.
                     is_offer = not isinstance(command, Helo)
                     self.extensions = Extensions.from_reply(reply) if is_offer else Extensions()
-                    self.state = _S.READY
+                    self.state = READY
             case StartTLS():
                 self._starttls_answered(reply)
             case Xclient():
@@ -74,42 +81,42 @@ class AnswerReading(ClientCore):
             case Auth() | AuthResponse() | AuthCancel():
                 self._auth_answered(command, reply)
             case Quit():
-                self.state = _S.CLOSED
+                self.state = CLOSED
 
     def _data_answered(self, reply: Reply) -> None:
         if reply.code == 354:
             if self.protocol is Protocol.LMTP and not self._taken:
                 # RFC 2033 4.2: 503 is due, and for a body none could tell how many answers.
                 raise RemoteProtocolError("DATA was answered with 354 although nobody was taken")
-            self.state = _S.BODY
+            self.state = BODY
         elif reply.code < 400:
             raise RemoteProtocolError(f"DATA was answered with {reply}, not with 354")
         else:
             # With MAIL accepted, the transaction is still open at the server: RSET is due.
-            self.state = _S.READY if self._mail_refused else _S.TRANSACTION
+            self.state = READY if self._mail_refused else TRANSACTION
 
     def _chunk_answered(self, command: Bdat, reply: Reply) -> None:
         self._expect_final(command, reply)
-        if not reply.is_positive and self.state is _S.CHUNKING:
+        if not reply.is_positive and self.state is CHUNKING:
             # RFC 3030 2: the transaction has failed; nothing but RSET can follow.
-            self.state = _S.CHUNK_REFUSED
+            self.state = CHUNK_REFUSED
 
     def _starttls_answered(self, reply: Reply) -> None:
         if reply.code != 220:
             if reply.code < 400:
                 raise RemoteProtocolError(f"STARTTLS was answered with {reply}, not with 220")
-            self.state = _S.READY
+            self.state = READY
             return
         if not self._parser.is_empty:
             # Promise 3: in clear, nothing follows the 220.
             raise injection("the server sent data in clear behind its reply to STARTTLS")
-        self.state = _S.HANDSHAKE
+        self.state = HANDSHAKE
         self._forget_server()
 
     def _xclient_answered(self, reply: Reply) -> None:
         if reply.code == 220:
             # The session begins anew, with the greeting.
-            self.state = _S.GREETED
+            self.state = GREETED
             self._forget_server()
         elif reply.code < 400:
             raise RemoteProtocolError(f"XCLIENT was answered with {reply}, not with 220")
@@ -120,7 +127,7 @@ class AnswerReading(ClientCore):
         if reply.code < 400 and reply.code != 235:
             raise RemoteProtocolError(f"{command.verb} was answered with {reply}, not with 235")
         self.is_authenticated = reply.code == 235
-        self.state = _S.READY
+        self.state = READY
 
     def _forget_server(self) -> None:
         self.extensions = Extensions()
@@ -131,6 +138,6 @@ class AnswerReading(ClientCore):
             raise RemoteProtocolError(f"{command.verb} was answered with {reply}")
 
     def _nothing_rides_behind_mail(self) -> bool:
-        return self.state is _S.TRANSACTION and not any(
+        return self.state is TRANSACTION and not any(
             isinstance(command, (Mail, Rcpt, Data)) for command in self._unanswered
         )

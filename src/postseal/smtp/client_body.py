@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from postseal.errors import LocalProtocolError
 from postseal.smtp.client_answers import AnswerReading
-from postseal.smtp.client_states import ENDS_A_GROUP, ClientState
+from postseal.smtp.client_states import (
+    BODY,
+    CHUNKING,
+    ENDS_A_GROUP,
+    READY,
+    TRANSACTION,
+)
 from postseal.smtp.commands import Bdat, Command, EndOfData
 from postseal.smtp.data import DataWriter
 from postseal.smtp.rules import Protocol
 
 __all__ = ["BodyGiving"]
-
-_S = ClientState
 
 
 class BodyGiving(AnswerReading):
@@ -32,7 +36,7 @@ class BodyGiving(AnswerReading):
         In LMTP there is one for each recipient that was taken, in their order (RFC 2033 4.2).
         """
         self._check_body()
-        self.state = _S.READY
+        self.state = READY
         self._unanswered.append(EndOfData())
         return self._writer.finish()
 
@@ -46,7 +50,7 @@ class BodyGiving(AnswerReading):
         if self.failure is not None:
             raise self.failure
         command = Bdat(len(data), is_last)
-        if self.state not in (_S.TRANSACTION, _S.CHUNKING):
+        if self.state not in (TRANSACTION, CHUNKING):
             raise LocalProtocolError(f"no chunk may be sent while {self.state.value}")
         if "CHUNKING" not in self.extensions:
             raise LocalProtocolError("no chunk may be sent: the server does not offer CHUNKING")
@@ -55,14 +59,14 @@ class BodyGiving(AnswerReading):
             raise LocalProtocolError("no chunk may be sent before a recipient was taken")
         if self._unanswered:
             self._check_pipelining(command)
-        self.state = _S.READY if is_last else _S.CHUNKING
+        self.state = READY if is_last else CHUNKING
         self._unanswered.append(command)
         return command.encode() + data
 
     def _check_body(self) -> None:
         if self.failure is not None:
             raise self.failure
-        if self.state is not _S.BODY:
+        if self.state is not BODY:
             raise LocalProtocolError(f"no body may be sent while {self.state.value}")
 
     def _check_pipelining(self, command: Command) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from postseal.errors import (
     Disconnected,
@@ -17,7 +17,13 @@ from postseal.errors import (
     RemoteProtocolError,
     StartTLSInjection,
 )
-from postseal.smtp.client_states import ClientState
+from postseal.smtp.client_states import (
+    CLOSED,
+    CONNECTED,
+    GREETED,
+    HANDSHAKE,
+    READY,
+)
 from postseal.smtp.commands import Bdat, Command, EndOfData, Quit
 from postseal.smtp.extensions import Extensions
 from postseal.smtp.reply import Reply, ReplyParser
@@ -25,7 +31,7 @@ from postseal.smtp.rules import Protocol
 
 __all__ = ["ClientCore", "ReplyReceived", "injection"]
 
-_S = ClientState
+_DEAF: Final = (HANDSHAKE, CLOSED)
 
 
 class ReplyReceived(NamedTuple):
@@ -39,7 +45,7 @@ class ClientCore(ABC):
     """The state of a session and how it listens."""
 
     def __init__(self, protocol: Protocol) -> None:
-        self.state = _S.CONNECTED
+        self.state = CONNECTED
         self.protocol = protocol
         self.extensions = Extensions()
         self.is_authenticated = False
@@ -56,12 +62,12 @@ class ClientCore(ABC):
         """The phase whose reply is due next; None when nothing is unanswered."""
         if self._unanswered:
             return self._unanswered[0].phase
-        return Phase.GREETING if self.state is _S.CONNECTED else None
+        return Phase.GREETING if self.state is CONNECTED else None
 
     @property
     def is_idle(self) -> bool:
         """True when a transaction may begin, and nothing is unanswered or half received."""
-        return self.state is _S.READY and not self._unanswered and self._parser.is_empty
+        return self.state is READY and not self._unanswered and self._parser.is_empty
 
     def receive(self, data: bytes) -> list[ReplyReceived]:
         """Take octets from the server; return the replies they complete.
@@ -73,10 +79,10 @@ class ClientCore(ABC):
             raise self.failure
         if not data:
             return self._end_of_stream()
-        if self.state is _S.CLOSED:
+        if self.state is CLOSED:
             return []
-        if self.state is _S.HANDSHAKE:
-            self.state = _S.CLOSED
+        if self.state is HANDSHAKE:
+            self.state = CLOSED
             raise injection("the server sent data in clear where the TLS handshake was due")
         parser = self._parser
         parser.feed(data)
@@ -88,7 +94,7 @@ class ClientCore(ABC):
                     break
         except MailError as error:
             error.at(phase=self.waiting_for)
-            self.state = _S.CLOSED
+            self.state = CLOSED
             if not events:
                 raise
             # A verdict that came whole must not be lost for what came behind it.
@@ -100,7 +106,7 @@ class ClientCore(ABC):
         """Change the state as the answer to a command asks for."""
 
     def _is_deaf(self) -> bool:
-        return self.state in (_S.HANDSHAKE, _S.CLOSED)
+        return self.state in _DEAF
 
     def _answered(self, reply: Reply) -> ReplyReceived:
         if not self._unanswered:
@@ -108,7 +114,7 @@ class ClientCore(ABC):
         command = self._unanswered.popleft()
         if reply.code == 421:
             # RFC 5321 3.8: the server closes; nothing else will be answered.
-            self.state = _S.CLOSED
+            self.state = CLOSED
             return ReplyReceived(command, reply)
         try:
             self._apply(command, reply)
@@ -128,21 +134,21 @@ class ClientCore(ABC):
             self._unanswered.appendleft(command)
 
     def _unasked(self, reply: Reply) -> ReplyReceived:
-        if self.state is _S.CONNECTED:
+        if self.state is CONNECTED:
             # RFC 5321 3.1: 220, or 554 (and 421) to say that there is no service.
-            self.state = _S.GREETED if reply.code == 220 else _S.CLOSED
+            self.state = GREETED if reply.code == 220 else CLOSED
         elif reply.code == 421:
-            self.state = _S.CLOSED
+            self.state = CLOSED
         else:
             raise RemoteProtocolError(f"the server sent a reply that nothing asked for: {reply}")
         return ReplyReceived(None, reply)
 
     def _end_of_stream(self) -> list[ReplyReceived]:
-        if self.state is _S.CLOSED or self._only_goodbye_is_due():
-            self.state = _S.CLOSED
+        if self.state is CLOSED or self._only_goodbye_is_due():
+            self.state = CLOSED
             return []
         phase = self.waiting_for
-        self.state = _S.CLOSED
+        self.state = CLOSED
         raise Disconnected("the server closed the connection", phase=phase)
 
     def _only_goodbye_is_due(self) -> bool:

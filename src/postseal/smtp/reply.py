@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from postseal.errors import LocalProtocolError, RemoteProtocolError
 from postseal.smtp.grammar import REPLY_LINE, STATUS_CODE
+from postseal.smtp.line_endings import has_only_crlf
 from postseal.smtp.lines import BareLineEnding, LineBuffer, LineTooLong
 
 __all__ = ["Reply", "ReplyParser"]
@@ -68,9 +70,10 @@ class ReplyParser:
     in one reply, a bare CR or LF, more or longer lines than a reply can honestly have.
     """
 
-    __slots__ = ("_code", "_lines", "_texts")
+    __slots__ = ("_code", "_lines", "_texts", "_whole_lines")
 
     def __init__(self) -> None:
+        self._whole_lines: deque[bytes] = deque()
         self._lines = LineBuffer(_MAX_LINE)
         self._code: bytes | None = None
         self._texts: list[bytes] = []
@@ -78,11 +81,16 @@ class ReplyParser:
     @property
     def is_empty(self) -> bool:
         """True when nothing is buffered: every octet so far belonged to a finished reply."""
-        return not self._lines and not self._texts
+        return not (self._whole_lines or self._lines or self._texts)
 
     def feed(self, data: bytes) -> None:
         """Add what was read."""
-        self._lines.feed(data)
+        is_whole = data.endswith(b"\r\n") and len(data) <= _MAX_LINE and not self._lines
+        if is_whole and has_only_crlf(data):
+            # Nearly always: lines that are all there, none of which can be too long.
+            self._whole_lines.extend(data[:-2].split(b"\r\n"))
+        else:
+            self._lines.feed(data)
 
     def next_reply(self) -> Reply | None:
         """Take the next whole reply; None until it is complete."""
@@ -107,6 +115,8 @@ class ReplyParser:
         return None
 
     def _next_line(self) -> bytes | None:
+        if self._whole_lines:
+            return self._whole_lines.popleft()
         try:
             return self._lines.next_line()
         except LineTooLong:
