@@ -6,7 +6,7 @@ from postseal.address import Address
 from postseal.errors import MailError
 from postseal.mail import Attachment, Envelope, Mailbox, Message
 from postseal.secrets import Secret
-from postseal.send import AsyncMailer, Delivery, Mailer, Timeouts
+from postseal.send import AsyncMailer, Delivery, DeliveryOptions, Mailer, Timeouts
 from postseal.tls import TLSLevel
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "AsyncMailer",
     "Attachment",
     "Delivery",
+    "DeliveryOptions",
     "Envelope",
     "MailError",
     "Mailbox",

@@ -15,11 +15,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from tests.conftest import SEARCH_PATH, report_lack
+
+T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
 _RESOLV_CONF = "nameserver 127.0.0.1\noptions edns0 trust-ad\n"
@@ -76,30 +79,28 @@ class NetworkNamespace:
             env={**os.environ, "PATH": SEARCH_PATH},
         )
 
+    def within(self, work: Callable[[], T]) -> T:
+        """Call `work` in a thread whose sockets are made within the namespace; its files are ours.
+
+        What `work` starts threads for is outside again.
+        """
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            thread.submit(self._enter).result()
+            return thread.submit(work).result()
+
     def make_socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
         """Make an IPv4 socket within the namespace that this process can use as any other."""
-        made: list[socket.socket] = []
-        problems: list[OSError] = []
+        return self.within(lambda: socket.socket(socket.AF_INET, kind))
 
-        def enter_and_make() -> None:
-            # Namespaces are per thread: the rest of the process stays where it is.
-            libc = ctypes.CDLL(None, use_errno=True)
-            descriptor = os.open(f"/proc/{self._holder.pid}/ns/net", os.O_RDONLY)
-            try:
-                if libc.setns(descriptor, _CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), "setns")
-                made.append(socket.socket(socket.AF_INET, kind))
-            except OSError as problem:
-                problems.append(problem)
-            finally:
-                os.close(descriptor)
-
-        thread = threading.Thread(target=enter_and_make)
-        thread.start()
-        thread.join()
-        if problems:
-            raise problems[0]
-        return made[0]
+    def _enter(self) -> None:
+        # Namespaces are per thread: the rest of the process stays where it is.
+        libc = ctypes.CDLL(None, use_errno=True)
+        descriptor = os.open(f"/proc/{self._holder.pid}/ns/net", os.O_RDONLY)
+        try:
+            if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+        finally:
+            os.close(descriptor)
 
     def listen(self, address: str, port: int) -> socket.socket:
         """Make a listening TCP socket within the namespace."""

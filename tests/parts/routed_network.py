@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from postseal.errors import ConnectError, Phase
-from postseal.send.network import Gate, Network, Stream
+from postseal.send.network import Gate, IPAddress, Network, Stream
 from tests.parts.ports import LOOPBACK
 
 
@@ -21,7 +21,9 @@ class RoutedNetwork(Network):
     def now(self) -> float:
         return self.inner.now()
 
-    async def connect(self, host: str, port: int, deadline: float) -> Stream:
+    async def connect(
+        self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+    ) -> Stream:
         self.asked.append((host, port))
         if host not in self.routes:
             raise ConnectError(f"port {port} of {host} cannot be reached", phase=Phase.CONNECT)

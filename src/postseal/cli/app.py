@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from postseal.cli.certs import certs
+from postseal.cli.explain import explain
 from postseal.cli.send import send
 from postseal.cli.serve import serve
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(send)
 app.command()(serve)
 app.add_typer(certs, name="certs")
+app.add_typer(explain, name="explain")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so

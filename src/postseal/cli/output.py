@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from postseal.errors import InvalidInput, MailError
 
-__all__ = ["errors_as_lines", "show", "terminal_safe"]
+__all__ = ["errors_as_lines", "print_result", "show", "show_error", "terminal_safe"]
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _results = Console(highlight=False, soft_wrap=True)
@@ -25,16 +25,26 @@ def show(label: str, value: str) -> None:
     _results.print(Text(f"{label:<12}", style="bold"), Text(terminal_safe(value)), sep="")
 
 
+def print_result(result: RenderableType) -> None:
+    """Print what is laid out already, as wide as the terminal."""
+    Console(highlight=False).print(result)
+
+
 @contextmanager
 def errors_as_lines() -> Iterator[None]:
     """Turn a `MailError` into its line and an exit status: 2 for wrong input, else 1."""
     try:
         yield
     except MailError as error:
-        line = Text("error: ", style="bold red")
-        line.append(terminal_safe(str(error)), style="not bold default")
-        _errors.print(line)
+        show_error(error)
         raise typer.Exit(_USAGE if isinstance(error, InvalidInput) else _FAILED) from None
+
+
+def show_error(error: MailError) -> None:
+    """Print an error as one line on standard error."""
+    line = Text("error: ", style="bold red")
+    line.append(terminal_safe(str(error)), style="not bold default")
+    _errors.print(line)
 
 
 def terminal_safe(text: str) -> str:

@@ -163,11 +163,17 @@ class StubResolver(Resolver):
             hint="The domain's DNSSEC is broken, or somebody forges answers.",
         )
 
-    def _servers(self) -> list[NameServer]:
+    def trusted_servers(self) -> tuple[NameServer, ...]:
+        """Give the servers whose word about DNSSEC is taken; without any, nothing is authentic.
+
+        Raises `ResolverFailure` where the system's configuration has to be read and cannot be.
+        """
         if not self._name_servers:
             self._name_servers = system_name_servers()
-        trusted = [server for server in self._name_servers if self._trusts(server)]
-        return trusted or list(self._name_servers)
+        return tuple(server for server in self._name_servers if self._trusts(server))
+
+    def _servers(self) -> list[NameServer]:
+        return list(self.trusted_servers() or self._name_servers)
 
     def _trusts(self, server: NameServer) -> bool:
         return self._trust_all or server.is_on_loopback

@@ -15,8 +15,10 @@ __all__ = [
     "BOUNDARY_START",
     "TransferEncoding",
     "base64_chunks",
+    "base64_lines",
     "base64_size",
     "encode_text",
+    "quoted_printable",
 ]
 
 BOUNDARY_START = b"=_"
@@ -65,11 +67,11 @@ def encode_text(text: str) -> tuple[TransferEncoding, bytes]:
         ) from None
     if _is_plain(lines):
         return TransferEncoding.SEVEN_BIT, lines.replace(b"\n", b"\r\n")
-    quoted = _quoted_printable(lines)
+    quoted = quoted_printable(lines)
     octets = lines.replace(b"\n", b"\r\n")
     if len(quoted) <= base64_size(len(octets)):
         return TransferEncoding.QUOTED_PRINTABLE, quoted
-    return TransferEncoding.BASE64, _base64_lines(octets)
+    return TransferEncoding.BASE64, base64_lines(octets)
 
 
 def base64_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -80,9 +82,9 @@ def base64_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         whole = len(octets) - len(octets) % _OCTETS_IN_LINE
         rest = octets[whole:]
         if whole:
-            yield _base64_lines(octets[:whole])
+            yield base64_lines(octets[:whole])
     if rest:
-        yield _base64_lines(rest)
+        yield base64_lines(rest)
 
 
 def base64_size(octets: int) -> int:
@@ -102,7 +104,8 @@ def _is_plain(lines: bytes) -> bool:
     )
 
 
-def _quoted_printable(lines: bytes) -> bytes:
+def quoted_printable(lines: bytes) -> bytes:
+    """Encode lines that end in LF as lines of at most 76 characters that end in CRLF."""
     encoded = b2a_qp(lines, istext=True)
     # A soft line break leaves no line that begins with "From ", and makes none longer.
     if encoded.startswith(b"From "):
@@ -114,7 +117,8 @@ def _quoted_printable(lines: bytes) -> bytes:
     return encoded.replace(b"\n", b"\r\n")
 
 
-def _base64_lines(octets: bytes) -> bytes:
+def base64_lines(octets: bytes) -> bytes:
+    """Encode octets in lines of 76 characters, each with CRLF behind it."""
     encoded = b2a_base64(octets, newline=False)
     whole = len(encoded) - len(encoded) % _BASE64_LINE
     lines = list(map(itemgetter(0), iter_unpack(f"{_BASE64_LINE}s", encoded[:whole])))

@@ -43,6 +43,10 @@ class ContentType:
     media_type: str
     parameters: tuple[tuple[str, str], ...] = ()
 
+    def get(self, name: str) -> str | None:
+        """Give the value of a parameter, named in lower case; of several, the first."""
+        return next((value for each, value in self.parameters if each == name), None)
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `type/subtype; name=value`; raises `InvalidHeader` for anything else."""

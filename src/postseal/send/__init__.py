@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from postseal.mail.conversion import Conversion
 from postseal.send.core import Verification
 from postseal.send.endpoint import Endpoint
 from postseal.send.mailer import AsyncMailer, Mailer
@@ -23,6 +24,7 @@ from postseal.smtp.envelope_values import (
 
 __all__ = [
     "AsyncMailer",
+    "Conversion",
     "DeliverBy",
     "DeliverByMode",
     "Delivery",

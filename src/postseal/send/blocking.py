@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import socket
 import threading
@@ -90,10 +91,13 @@ class BlockingNetwork(Network):
 
 
 class BlockingStream(Stream):
-    """A connected socket."""
+    """A connected socket, waited for by `poll`: its own time limit costs two more system calls."""
 
     def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
         self._socket = connection
+        self._input = _poll(connection, select.POLLIN)
+        self._room = _poll(connection, select.POLLOUT)
 
     @property
     def peer_address(self) -> str:
@@ -106,38 +110,47 @@ class BlockingStream(Stream):
         return _address(self._socket.getsockname)
 
     async def read(self, deadline: float) -> bytes:
-        """Wait in `recv`."""
-        try:
-            self._socket.settimeout(_left(deadline))
-            return self._socket.recv(_READ_SIZE)
-        except TimeoutError:
-            raise TimedOut("the peer sent nothing in time") from None
-        except OSError as error:
-            raise Disconnected(f"the connection broke: {error}") from error
+        """Wait until something is there."""
+        while self._is_open():
+            if not _wait(self._input, deadline):
+                raise TimedOut("the peer sent nothing in time")
+            try:
+                return self._socket.recv(_READ_SIZE)
+            except BlockingIOError:
+                # The kernel thought better of it (select(2), BUGS).
+                continue
+            except OSError as error:
+                raise Disconnected(f"the connection broke: {error}") from error
+        raise Disconnected("the connection is closed")
 
     async def write(self, data: bytes, deadline: float) -> None:
-        """Wait in `sendall`, whose time limit is for all of the data."""
-        try:
-            self._socket.settimeout(_left(deadline))
-            self._socket.sendall(data)
-        except TimeoutError:
-            raise TimedOut("the peer took no data in time") from None
-        except OSError as error:
-            raise Disconnected(f"the connection broke: {error}") from error
+        """Wait until all of the data is the kernel's."""
+        left = memoryview(data)
+        while self._is_open():
+            if time.monotonic() >= deadline:
+                raise TimedOut("the peer took no data in time")
+            try:
+                left = left[self._socket.send(left) :]
+            except BlockingIOError:
+                _wait(self._room, deadline)
+            except OSError as error:
+                raise Disconnected(f"the connection broke: {error}") from error
+            if not left:
+                return
+        raise Disconnected("the connection is closed")
 
     def has_input(self) -> bool:
         """Ask the kernel; a socket that is gone counts as ended."""
-        try:
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            return bool(poll.poll(0))
-        except (OSError, ValueError):
-            return True
+        return not self._is_open() or bool(self._input.poll(0))
 
     def close(self) -> None:
         """Close the socket; the kernel sends what is left."""
         with contextlib.suppress(OSError):
             self._socket.close()
+
+    def _is_open(self) -> bool:
+        # The number of a closed socket may be another's by now.
+        return self._socket.fileno() >= 0
 
 
 class _ThreadGate(Gate):
@@ -166,6 +179,19 @@ def _connected(
         connection.close()
         raise
     return connection
+
+
+def _poll(connection: socket.socket, event: int) -> select.poll:
+    poll = select.poll()
+    poll.register(connection, event)
+    return poll
+
+
+def _wait(poll: select.poll, deadline: float) -> bool:
+    """Wait for the event, or an end; tell whether it came in time."""
+    left = deadline - time.monotonic()
+    # Rounded up: a wait that is too short would be repeated until the deadline has passed.
+    return left > 0 and bool(poll.poll(math.ceil(left * 1000)))
 
 
 def _left(deadline: float) -> float:

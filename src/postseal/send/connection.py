@@ -100,7 +100,7 @@ class Connection(Conversation):
             limit = min(deadline, network.now() + timeouts.connect)
             if endpoint.socket_path is None:
                 stream = await network.connect(
-                    endpoint.host, endpoint.port, limit, addresses=options.addresses
+                    endpoint.host, endpoint.port, limit, addresses=tuple(options.addresses)
                 )
             else:
                 stream = await network.connect_unix(endpoint.socket_path, limit)

@@ -41,7 +41,7 @@ class ConnectionOptions:
     dane: DanePeer | None = None
     clock: Callable[[], float] = time.time
     local_name: str | None = None
-    addresses: tuple[IPAddress, ...] = ()
+    addresses: frozenset[IPAddress] = frozenset()
     beyond_this_machine: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
     password: Secret | None = None

@@ -46,12 +46,14 @@ class Verdict(StrEnum):
 class Trial:
     """A connection to one server, without a message; either `outcome` or `problem` is there.
 
-    `fallen_short` are the rules that only watch and were not met.
+    `shortfalls` are why less was had than was tried first, and `fallen_short` the rules that only
+    watch and were not met.
     """
 
     peer_address: str = ""
     outcome: TLSOutcome | None = None
     problem: MailError | None = None
+    shortfalls: tuple[MailError, ...] = ()
     fallen_short: tuple[Statement, ...] = ()
 
 
@@ -92,7 +94,7 @@ class ExplainedServer:
         ):
             if problem is not None:
                 return _verdict_after(problem)
-        falls_short = self.trial is not None and self.trial.fallen_short
+        falls_short = self.trial is not None and (self.trial.shortfalls or self.trial.fallen_short)
         if falls_short or self.action is not Action.DELIVER:
             return Verdict.FALLS_SHORT
         return Verdict.CLEAN

@@ -145,6 +145,7 @@ def _trial(trial: Trial | None) -> JSONValue:
     return {
         "peer_address": trial.peer_address or None,
         "tls": _outcome(trial.outcome),
+        "shortfalls": [_error(one) for one in trial.shortfalls],
         "fallen_short": [_statement(one) for one in trial.fallen_short],
         "error": _error(trial.problem),
     }

@@ -14,7 +14,7 @@ from typing import Final
 from postseal.dns import MX, Answer, Resolver, exchangers
 from postseal.dns.recording import RecordingResolver
 from postseal.errors import ConnectError, MailError, Phase
-from postseal.send.connection import Connection, ConnectionOptions
+from postseal.send.connection import ConnectionOptions
 from postseal.send.dane import find_dane
 from postseal.send.endpoint import Endpoint
 from postseal.send.explained import ExplainedDestination, ExplainedServer, Trial
@@ -22,7 +22,8 @@ from postseal.send.mta_sts import PolicyFinder
 from postseal.send.network import Network
 from postseal.send.policy_cache import PolicyCache
 from postseal.send.resolved_network import ResolvedNetwork
-from postseal.send.server_policy import Destination, decide_server, sealed_by
+from postseal.send.server_policy import Destination, decide_server
+from postseal.send.ways import Way, connect, ways_to_connect
 from postseal.tls import Opening, TLSLevel
 from postseal.tls.ladder import Deliver, Statement, fallen_short
 
@@ -152,21 +153,18 @@ class _Inquiry:
         decision = server.decision
         if server.dane is None or not isinstance(decision, Deliver):
             return None
-        endpoint, options = sealed_by(
-            decision,
-            Endpoint(server.host, self._port, Opening.STARTTLS, TLSLevel.NONE),
-            self._options,
-            server.dane,
-        )
+        endpoint = Endpoint(server.host, self._port, Opening.STARTTLS, TLSLevel.NONE)
+        ways = ways_to_connect(decision, Way(endpoint, self._options), server.dane)
         deadline = self._deadline()
         try:
-            connection = await Connection.open(self._network, endpoint, options, deadline=deadline)
+            connection, shortfalls = await connect(self._network, ways, deadline=deadline)
         except MailError as problem:
             return Trial(problem=problem)
         await connection.quit(deadline=deadline)
         return Trial(
             peer_address=connection.peer_address,
             outcome=connection.tls,
+            shortfalls=shortfalls,
             fallen_short=fallen_short(decision.watched, connection.tls),
         )
 

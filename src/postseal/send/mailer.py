@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from postseal.mail import Envelope, Message
+from postseal.mail.conversion import Conversion
 from postseal.secrets import Secret
 from postseal.send.aio import AsyncioNetwork
 from postseal.send.authentication import TokenSource
@@ -71,6 +72,7 @@ class AsyncMailer:
         is_internationalized: bool = False,
         is_binary: bool = False,
         framing: Framing = Framing.AUTOMATIC,
+        conversion: Conversion = Conversion.UNLESS_SIGNED,
         options: DeliveryOptions | None = None,
     ) -> Delivery:
         """Send octets that are a message already, from any iterable or async iterable."""
@@ -83,6 +85,7 @@ class AsyncMailer:
                 is_internationalized=is_internationalized,
                 is_binary=is_binary,
                 framing=framing,
+                conversion=conversion,
                 options=options,
             )
         )
@@ -199,6 +202,7 @@ class Mailer:
         is_internationalized: bool = False,
         is_binary: bool = False,
         framing: Framing = Framing.AUTOMATIC,
+        conversion: Conversion = Conversion.UNLESS_SIGNED,
         options: DeliveryOptions | None = None,
     ) -> Delivery:
         """Send octets that are a message already, in pieces of any size; see `Outgoing`."""
@@ -212,6 +216,7 @@ class Mailer:
                     is_internationalized=is_internationalized,
                     is_binary=is_binary,
                     framing=framing,
+                    conversion=conversion,
                     options=options,
                 )
             )

@@ -101,17 +101,20 @@ class PolicyFinder:
         self._turns: dict[str, _Turn] = {}
         self._lock = threading.Lock()
 
-    async def find(self, domain: str, *, deadline: float) -> DiscoveredPolicy:
+    async def find(self, domain: str, *, deadline: float | None = None) -> DiscoveredPolicy:
         """Find the policy for mail to `domain`: what is behind the @, or a smart host.
 
-        A parent's policy is none of its subdomains' (RFC 8461 3.4). Raises `TimedOut` when others
-        ask for the same domain until `deadline`, `InvalidAddress` for what is no domain, and what
-        the cache raises; trouble of the domain's is in the result.
+        Without a deadline, all of it takes the finder's `timeout` at most. A parent's policy is
+        none of its subdomains' (RFC 8461 3.4). Raises `TimedOut` when others ask for the same
+        domain until `deadline`, `InvalidAddress` for what is no domain, and what the cache raises;
+        trouble of the domain's is in the result.
         """
         domain = ascii_domain(domain)
         if domain.startswith("["):
             # An address literal has no DNS to announce anything in.
             return DiscoveredPolicy(domain, None)
+        if deadline is None:
+            deadline = self._network.now() + self._timeout
         async with self._turn(domain, deadline):
             return await self._find(domain, deadline)
 
@@ -125,8 +128,7 @@ class PolicyFinder:
         for domain in await self._cache.domains():
             cached = await self._cache.get(domain)
             if cached is not None and self._clock() >= cached.refresh_at:
-                deadline = self._network.now() + self._timeout
-                found.append(await self.find(domain, deadline=deadline))
+                found.append(await self.find(domain))
         return tuple(found)
 
     async def _find(self, domain: str, deadline: float) -> DiscoveredPolicy:

@@ -8,6 +8,7 @@ from enum import Enum, unique
 from typing import Self, TypeAlias
 
 from postseal.mail import Envelope, Message
+from postseal.mail.conversion import Conversion
 from postseal.smtp.client_parameters import Demands
 from postseal.smtp.delivery_options import DeliveryOptions
 
@@ -44,7 +45,8 @@ class Outgoing:
     `is_binary` content, which holds CR, LF or NUL that end no line, BINARYMIME (RFC 3030 3).
 
     Where a server limits the recipients of a transaction (RFC 9422), the content is read once for
-    each of several transactions; then a list, or any iterable that begins anew, is needed.
+    each of several transactions; then a list, or any iterable that begins anew, is needed. So it is
+    where content is converted to 7 bits, as `conversion` allows, for a server that takes no other.
     """
 
     envelope: Envelope
@@ -54,6 +56,7 @@ class Outgoing:
     is_internationalized: bool = False
     is_binary: bool = False
     framing: Framing = Framing.AUTOMATIC
+    conversion: Conversion = Conversion.UNLESS_SIGNED
     options: DeliveryOptions | None = None
 
     @classmethod

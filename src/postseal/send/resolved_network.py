@@ -17,9 +17,9 @@ _MAX_ADDRESSES: Final = 6
 
 
 class ResolvedNetwork(Network):
-    """Connects to the addresses that `resolver` gives, over another network.
+    """Connects over another network to the addresses that `resolver` gives.
 
-    So a connection goes where the DNS answers that a decision was made by said it would.
+    So a connection goes where the DNS answers say that a decision was made by.
     """
 
     def __init__(self, network: Network, resolver: Resolver) -> None:
@@ -32,9 +32,8 @@ class ResolvedNetwork(Network):
     async def connect(
         self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
     ) -> Stream:
-        """Try each address of the host, as the network below does it."""
-        found = addresses or await self._addresses(host)
-        return await self._network.connect(host, port, deadline, addresses=found)
+        addresses = addresses or await self._addresses(host)
+        return await self._network.connect(host, port, deadline, addresses=addresses)
 
     async def connect_unix(self, path: str, deadline: float) -> Stream:
         return await self._network.connect_unix(path, deadline)
@@ -42,7 +41,7 @@ class ResolvedNetwork(Network):
     def gate(self, places: int) -> Gate:
         return self._network.gate(places)
 
-    async def _addresses(self, host: str) -> tuple[IPAddress, ...]:
+    async def _addresses(self, host: str) -> Sequence[IPAddress]:
         try:
             return (ipaddress.ip_address(host),)
         except ValueError:

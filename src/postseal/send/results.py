@@ -32,6 +32,7 @@ class Delivery:
     in several transactions. `reply` is the last word on the message. `host` is the server's name
     as asked for, `peer_address` where it was found, `tls` the seal of the connection.
 
+    `is_converted`: the server does not take 8-bit content, and got it in 7 bits (RFC 6152 3).
     `dropped` are the extensions that the delivery options asked for and that could be left out,
     because the server does not offer them. `untried` are recipients whom the server was not asked
     to take: its limits for one session were reached (RFC 9422). Mailers go on with them over
@@ -49,6 +50,7 @@ class Delivery:
     tls: TLSOutcome
     verdicts: tuple[Reply, ...] = ()
     dropped: tuple[Extension, ...] = ()
+    is_converted: bool = False
     untried: tuple[Address, ...] = ()
 
     def joined_with(self, later: Delivery) -> Delivery:

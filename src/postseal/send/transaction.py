@@ -10,6 +10,7 @@ from postseal.address import Address
 from postseal.errors import InvalidInput, LocalProtocolError, MailError, Phase, PolicyNotMet
 from postseal.send.bodies import ChunkedBody, DataBody
 from postseal.send.connection import Connection
+from postseal.send.converted import in_7_bits, wants_7_bits
 from postseal.send.outgoing import Outgoing, can_be_read_again
 from postseal.send.results import Delivery, Refusal, reply_for
 from postseal.smtp import ClientState, Reply
@@ -44,6 +45,7 @@ class _Transaction:
     outgoing: Outgoing
     recipients: tuple[Address, ...]
     terms: Terms
+    is_converted: bool = False
 
     def envelope(self) -> list[Command]:
         """MAIL and each RCPT."""
@@ -95,7 +97,12 @@ class Deliveries:
         announced = self._announced
         if announced is not None and announced.outgoing is not outgoing:
             raise LocalProtocolError("another message has been announced to the server")
-        whole = announced or self._transaction(outgoing)
+        if announced is not None:
+            whole = announced
+        elif wants_7_bits(outgoing, self._connection.extensions):
+            whole = await self._converted(outgoing)
+        else:
+            whole = self._transaction(outgoing)
         self._deadline = deadline
         try:
             allowance = self._connection.allowance
@@ -298,6 +305,7 @@ class Deliveries:
             peer_address=self._connection.peer_address,
             tls=self._connection.tls,
             dropped=transaction.terms.dropped,
+            is_converted=transaction.is_converted,
         )
 
     def _transaction(self, outgoing: Outgoing) -> _Transaction:
@@ -308,6 +316,15 @@ class Deliveries:
             error.at(host=self._connection.endpoint.host)
             raise
         return _Transaction(outgoing, outgoing.envelope.recipients, terms)
+
+    async def _converted(self, outgoing: Outgoing) -> _Transaction:
+        try:
+            ready = await in_7_bits(outgoing)
+        except MailError as error:
+            error.at(host=self._connection.endpoint.host)
+            raise
+        is_converted = ready.content is not outgoing.content
+        return replace(self._transaction(ready), is_converted=is_converted)
 
     def _require_tls(self, outgoing: Outgoing) -> None:
         # RFC 8689 4.2.1: the server proved who it is, or the message is not sent.

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import structlog
+
 from postseal.address import Address
-from postseal.errors import MailError, Phase, TLSError
+from postseal.errors import MailError, Phase, StartTLSInjection, TLSError
 from postseal.mail import Envelope
+from postseal.send.connection import Connection
 from postseal.send.outgoing import Outgoing, ReadAnewAsync
+from postseal.send.pool import Pool
 from postseal.send.results import Delivery, Refusal
 from postseal.send.transaction import deliver
 from postseal.serve.destinations import Destinations
-from postseal.serve.routing import Hop, Router
+from postseal.serve.experience import Experience
+from postseal.serve.routing import Errand, Router
+from postseal.serve.sealing import Hop
 from postseal.serve.storage import Attempt, DeliveryState, Lease
 from postseal.smtp import Reply
+from postseal.smtp.delivery_options import DeliveryOptions
+from postseal.tls import TLSOutcome
+from postseal.tls.ladder import fallen_short
+from postseal.tls.requiretls import TLSRequirement, announces_requiretls, bounce_reason
 
-__all__ = ["Consignment", "attempt"]
+__all__ = ["TLS_REPORT_LISTENER", "Attempts", "Consignment"]
+
+TLS_REPORT_LISTENER: Final = "tls-reports"
+"""Where reports of ours come in. How they travel is not reported on in turn (RFC 8460 3)."""
 
 # What servers answer beyond the limits that they state (RFC 9422 3).
 _NO_ROOM: Final = Reply(452, ("the server's limits for one session were reached",), "4.5.3")
+
+_log = structlog.get_logger("postseal.serve.attempts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +47,21 @@ class Consignment:
     content: Callable[[], AsyncIterator[bytes]] = field(repr=False)
 
     @property
-    def domain(self) -> str:
-        """The recipients' domain."""
-        return self.leases[0].domain
+    def errand(self) -> Errand:
+        """Where it is to go, and what it asks of the way there."""
+        first = self.leases[0]
+        return Errand(
+            domain=first.domain,
+            requirement=first.tls_requirement,
+            is_notification=not first.reverse_path,
+        )
 
-    def outgoing(self) -> Outgoing:
+    @property
+    def is_tls_report(self) -> bool:
+        """Whether it is a TLS report of ours."""
+        return self.leases[0].listener == TLS_REPORT_LISTENER
+
+    def outgoing(self, *, announces_requiretls: bool) -> Outgoing:
         """The message for the wire; each call reads the content anew."""
         first = self.leases[0]
         return Outgoing(
@@ -47,67 +73,173 @@ class Consignment:
             size=first.size,
             is_8bit=first.is_8bit,
             is_internationalized=first.is_internationalized,
+            options=DeliveryOptions(requires_tls=True) if announces_requiretls else None,
         )
 
 
-async def attempt(
-    consignment: Consignment,
-    router: Router,
-    destinations: Destinations,
-    *,
-    clock: Callable[[], float],
-) -> dict[int, Attempt]:
-    """Try the domain's servers in order; return for each delivery what came of it.
+class Attempts:
+    """Makes attempts. `clock` gives seconds since the epoch."""
 
-    A server that cannot be reached, or not sealed as the policy asks, is followed by the next.
-    Nothing is raised but cancellation: what goes wrong is what an attempt is there to say.
-    """
-    started = clock()
-    blank = Attempt(started_at=started, finished_at=started, outcome=DeliveryState.DEFERRED)
-    try:
-        hops = await router.hops(consignment.domain)
-    except MailError as error:
-        return _same_for_all(consignment, _from_error(blank, error, clock()))
-    result: dict[int, Attempt] = {}
-    for hop in hops:
-        known = replace(blank, host=hop.endpoint.host, port=hop.endpoint.port, policy=hop.rule)
+    def __init__(
+        self,
+        router: Router,
+        destinations: Destinations,
+        experience: Experience,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._router = router
+        self._destinations = destinations
+        self._experience = experience
+        self._clock = clock
+
+    async def make(self, consignment: Consignment) -> dict[int, Attempt]:
+        """Try the domain's servers in order; return for each delivery what came of it.
+
+        A server that cannot be reached, or not sealed as the policy asks, is followed by the next.
+        Where none is left, a failure that may pass decides: nothing is given up for another's
+        sake. Nothing is raised but cancellation and defects: what goes wrong is what an attempt is
+        there to say.
+        """
+        started = self._clock()
+        known = Attempt(started_at=started, finished_at=started, outcome=DeliveryState.DEFERRED)
+        failures: list[_Failure] = []
         try:
-            result = await _hand_over(consignment, hop, destinations, known, clock)
+            async with aclosing(self._router.hops(consignment.errand)) as hops:
+                async for hop in hops:
+                    visit = _Visit(known, hop, tuple(map(str, failures)))
+                    try:
+                        return await self._hand_over(consignment, visit)
+                    except MailError as error:
+                        failures.append(_Failure(visit.attempt, error))
+                        if not _says_nothing_of_the_message(error):
+                            break
         except MailError as error:
-            result = _same_for_all(consignment, _from_error(known, error, clock()))
-            if not _says_nothing_of_the_message(error):
-                return result
-        else:
-            return result
-    return result
+            failures.append(_Failure(known, error))
+        made = self._failed(consignment, failures)
+        return {lease.delivery_id: made for lease in consignment.leases}
+
+    def _failed(self, consignment: Consignment, failures: Sequence[_Failure]) -> Attempt:
+        errand = consignment.errand
+        decisive = failures[-1]
+        if _says_nothing_of_the_message(decisive.error):
+            passing = [one for one in failures if one.error.is_temporary]
+            decisive = passing[-1] if passing else decisive
+        error: MailError = decisive.error
+        if errand.requirement is TLSRequirement.REQUIRED and not errand.is_notification:
+            errors = [one.error for one in failures]
+            error = bounce_reason(errors, domain=errand.domain) or error
+        others = (str(one) for one in failures if one is not decisive)
+        explanation = dict.fromkeys((*decisive.attempt.explanation, *others))
+        return _from_error(
+            replace(decisive.attempt, explanation=tuple(explanation)), error, self._clock()
+        )
+
+    async def _hand_over(self, consignment: Consignment, visit: _Visit) -> dict[int, Attempt]:
+        hop = visit.hop
+        counts = not consignment.is_tls_report
+        try:
+            if hop.obstacle is not None:
+                raise hop.obstacle
+            pool, connection = await self._connect(visit)
+        except MailError as error:
+            if counts:
+                await self._experience.count(hop, TLSOutcome.in_clear(), visit.tls_error or error)
+            raise
+        try:
+            visit.connected(connection)
+            await self._experience.learn_level(hop, connection.tls)
+            if counts and self._destinations.is_first_use(connection):
+                peer = connection.peer_address
+                await self._experience.count(
+                    hop, connection.tls, visit.tls_error, peer_address=peer
+                )
+            errand = consignment.errand
+            announced = announces_requiretls(
+                errand.requirement,
+                hop.assurance,
+                connection.tls,
+                is_offered="REQUIRETLS" in connection.extensions,
+                is_notification=errand.is_notification,
+                host=hop.host,
+            )
+            outgoing = consignment.outgoing(announces_requiretls=announced)
+            delivery = await deliver(connection, outgoing, deadline=visit.deadline)
+        finally:
+            pool.put_back(connection)
+        return _per_recipient(consignment.leases, delivery, visit.attempt, self._clock())
+
+    async def _connect(self, visit: _Visit) -> tuple[Pool, Connection]:
+        """Connect by the first way that serves."""
+        *others, last = visit.hop.ways
+        visit.deadline = self._destinations.now() + last.options.timeouts.total
+        for way in others:
+            pool = self._destinations.pool(way)
+            try:
+                return pool, await pool.take(visit.deadline)
+            except MailError as error:
+                if not _leaves_another_way(error):
+                    raise
+                visit.note_tls_failure(error)
+        pool = self._destinations.pool(last)
+        return pool, await pool.take(visit.deadline)
 
 
-async def _hand_over(
-    consignment: Consignment,
-    hop: Hop,
-    destinations: Destinations,
-    known: Attempt,
-    clock: Callable[[], float],
-) -> dict[int, Attempt]:
-    pool = destinations.pool(hop)
-    deadline = destinations.now() + hop.options.timeouts.total
-    connection = await pool.take(deadline)
-    sealed = replace(
-        known,
-        peer_address=connection.peer_address,
-        tls_level=connection.tls.level.word,
-        tls_version=connection.tls.version,
-        tls_cipher=connection.tls.cipher,
-        peer_certificate=connection.tls.peer_certificate,
-        authenticated_by=connection.tls.authenticated_by,
-    )
-    try:
-        delivery = await deliver(connection, consignment.outgoing(), deadline=deadline)
-    except MailError as error:
-        return _same_for_all(consignment, _from_error(sealed, error, clock()))
-    finally:
-        pool.put_back(connection)
-    return _per_recipient(consignment.leases, delivery, sealed, clock())
+class _Visit:
+    """What is known of an attempt while one server is tried."""
+
+    def __init__(self, known: Attempt, hop: Hop, before: Sequence[str]) -> None:
+        self.hop = hop
+        self.deadline = 0.0
+        self.tls_error: MailError | None = None
+        self.attempt = replace(
+            known,
+            host=hop.host,
+            port=hop.port,
+            policy=hop.policy,
+            explanation=(*hop.explanation, *before),
+        )
+
+    def note_tls_failure(self, error: MailError) -> None:
+        """Remember that TLS failed by one way."""
+        self.tls_error = self.tls_error or error
+        self._add(f"TLS failed, and the policy allows less: {error}")
+
+    def connected(self, connection: Connection) -> None:
+        """Record what a connection had, and which rules are not met by it."""
+        tls = connection.tls
+        self.attempt = replace(
+            self.attempt,
+            peer_address=connection.peer_address,
+            tls_level=tls.level.word,
+            tls_version=tls.version,
+            tls_cipher=tls.cipher,
+            peer_certificate=tls.peer_certificate,
+            authenticated_by=tls.authenticated_by,
+        )
+        for unmet in fallen_short(self.hop.watched, tls):
+            self._add(f"The connection, with {tls}, falls short. {unmet}.")
+            _log.warning(
+                "a connection fell short of a rule that only reports",
+                host=self.hop.host,
+                destination=self.hop.destination,
+                rule=str(unmet),
+                had=str(tls),
+            )
+
+    def _add(self, line: str) -> None:
+        self.attempt = replace(self.attempt, explanation=(*self.attempt.explanation, line))
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a server did not get the message; as text, for those who ask what was tried before."""
+
+    attempt: Attempt
+    error: MailError
+
+    def __str__(self) -> str:
+        return f"{self.attempt.host or 'Nothing'} was tried: {self.error.text}."
 
 
 def _per_recipient(
@@ -162,6 +294,12 @@ def _from_error(known: Attempt, error: MailError, now: float) -> Attempt:
     )
 
 
+def _leaves_another_way(error: MailError) -> bool:
+    """Whether TLS was what failed, and nobody was seen to tamper with it."""
+    is_tls = isinstance(error, TLSError) or error.phase is Phase.HANDSHAKE
+    return is_tls and not isinstance(error, StartTLSInjection)
+
+
 def _says_nothing_of_the_message(error: MailError) -> bool:
     """Whether another server may do better: this one was not even offered the message."""
     return isinstance(error, TLSError) or error.phase in (
@@ -172,7 +310,3 @@ def _says_nothing_of_the_message(error: MailError) -> bool:
         Phase.STARTTLS,
         Phase.HANDSHAKE,
     )
-
-
-def _same_for_all(consignment: Consignment, attempt: Attempt) -> dict[int, Attempt]:
-    return {lease.delivery_id: attempt for lease in consignment.leases}

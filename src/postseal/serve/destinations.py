@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Final
+from weakref import WeakSet
 
+from postseal.send.connection import Connection
 from postseal.send.network import Network
 from postseal.send.pool import Pool
 from postseal.send.sessions import SessionCache
-from postseal.serve.routing import Hop
+from postseal.serve.sealing import Way
 
 __all__ = ["Destinations"]
 
@@ -16,41 +18,50 @@ _CONNECTIONS_EACH: Final = 10
 
 
 class Destinations:
-    """A pool for each hop in use; a hop's policy is part of what tells it from others.
+    """A pool for each way in use; its policy is part of what tells a way from others.
 
-    So a connection is never used for mail that asks for another TLS level, name or authority
-    than it was opened with. TLS sessions outlive the pools and are kept apart in the same way.
+    So a connection is never used for mail that asks for another TLS level, name, authority or
+    address than it was opened with. TLS sessions outlive the pools and are kept apart in the same
+    way.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._pools: dict[Hop, Pool] = {}
+        self._pools: dict[Way, Pool] = {}
+        self._known: WeakSet[Connection] = WeakSet()
         self._sessions = SessionCache()
 
     def now(self) -> float:
         """The clock of deadlines."""
         return self._network.now()
 
-    def pool(self, hop: Hop) -> Pool:
-        """Give the hop's pool."""
-        pool = self._pools.get(hop)
+    def pool(self, way: Way) -> Pool:
+        """Give the way's pool."""
+        pool = self._pools.get(way)
         if pool is None:
             pool = Pool(
                 self._network,
-                hop.endpoint,
-                hop.options,
+                way.endpoint,
+                way.options,
                 max_connections=_CONNECTIONS_EACH,
                 sessions=self._sessions,
             )
-            self._pools[hop] = pool
+            self._pools[way] = pool
         return pool
 
+    def is_first_use(self, connection: Connection) -> bool:
+        """Tell whether a connection carries its first message: asked once, for each use of it."""
+        if connection in self._known:
+            return False
+        self._known.add(connection)
+        return True
+
     async def sweep(self) -> None:
-        """Close what idled for too long, and forget the hops that nothing is open to."""
-        for hop, pool in tuple(self._pools.items()):
+        """Close what idled for too long, and forget the ways that nothing is open to."""
+        for way, pool in tuple(self._pools.items()):
             await pool.drop_stale()
             if pool.is_empty:
-                del self._pools[hop]
+                del self._pools[way]
 
     async def close(self) -> None:
         """Say goodbye everywhere."""

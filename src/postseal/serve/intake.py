@@ -16,7 +16,7 @@ import structlog
 
 from postseal.address import Address, ascii_domain
 from postseal.errors import MailError
-from postseal.mail import Envelope
+from postseal.mail import Envelope, Message
 from postseal.serve.authenticator import Authenticator
 from postseal.serve.setting_routes import DEFAULT_ROUTE
 from postseal.serve.setting_types import DeliveryMode
@@ -28,10 +28,11 @@ from postseal.serve.storage import (
     Reception,
     Store,
 )
-from postseal.serve.summary import HEAD_LIMIT, header_section, summarize
+from postseal.serve.summary import HEAD_LIMIT, field_values, header_section, summarize
 from postseal.serve.trace import MAX_HOPS, count_hops, received_field
 from postseal.smtp import Reply
 from postseal.smtp.events import Transaction
+from postseal.tls.requiretls import TLS_NOT_REQUIRED_HEADER, TLSRequirement, requirement_of
 
 __all__ = ["SANDBOX_REASON", "Intake"]
 
@@ -104,9 +105,7 @@ class Intake:
             return _CANNOT_STORE
         if count_hops(head) >= MAX_HOPS:
             return _LOOP
-        # 128 random bits in 26 letters, which a URL and a Received field may hold.
-        message_id = b32encode(self._random(16)).decode("ascii").rstrip("=").lower()
-        now = self._clock()
+        message_id, now = self._new_id(), self._clock()
         recipients = Envelope(transaction.reverse_path, transaction.recipients).recipients
         trace = received_field(
             reception,
@@ -124,6 +123,10 @@ class Intake:
             size=len(trace) + spool.size,
             is_8bit=spool.is_8bit,
             is_internationalized=transaction.is_internationalized,
+            tls_requirement=requirement_of(
+                parameter=transaction.requires_tls,
+                header_values=field_values(head, TLS_NOT_REQUIRED_HEADER[0]),
+            ),
             reception=reception,
             summary=summarize(head),
             chunks=_Framed(trace, spool),
@@ -145,3 +148,39 @@ class Intake:
             authenticated_as=reception.authenticated_as,
         )
         return Reply(250, (f"queued as {message_id}",), "2.0.0")
+
+    async def post(
+        self, message: Message, *, listener: str, tls_requirement: TLSRequirement
+    ) -> None:
+        """Queue a message of the platform's own, from the null reverse-path.
+
+        `listener` names the part of the platform that it is from. Returns once the message is
+        durable; raises `StorageError`.
+        """
+        chunks = tuple(message.chunks())
+        now = self._clock()
+        await self._store.accept(
+            NewMessage(
+                id=self._new_id(),
+                received_at=now,
+                reverse_path="",
+                recipients=tuple(
+                    (str(one), ascii_domain(one.domain)) for one in message.envelope.recipients
+                ),
+                size=sum(map(len, chunks)),
+                is_internationalized=message.needs_smtputf8,
+                tls_requirement=tls_requirement,
+                reception=Reception(
+                    listener=listener,
+                    client_address="",
+                    client_name=self._settings.hostname,
+                    protocol="",
+                ),
+                summary=summarize(header_section(b"".join(chunks)[:HEAD_LIMIT])),
+                chunks=chunks,
+            )
+        )
+
+    def _new_id(self) -> str:
+        # 128 random bits in 26 letters, which a URL and a Received field may hold.
+        return b32encode(self._random(16)).decode("ascii").rstrip("=").lower()

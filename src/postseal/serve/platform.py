@@ -15,27 +15,24 @@ from typing import Final
 
 import structlog
 
-from postseal.dns import CachingResolver, Resolver
-from postseal.dns.stub import StubResolver
+from postseal.dns import Resolver
 from postseal.errors import ConnectError
 from postseal.send.aio import AsyncioNetwork
+from postseal.send.network import Network
 from postseal.serve.certificates import ListenerCertificates
 from postseal.serve.data_directory import DataDirectory, DataDirectoryLock, write_atomically
-from postseal.serve.destinations import Destinations
 from postseal.serve.first_run import Announcement, prepare
 from postseal.serve.intake import Intake
 from postseal.serve.listener import Listener, ListenerRules
-from postseal.serve.routing import Router
-from postseal.serve.setting_dns import DNSSettings
 from postseal.serve.setting_types import DeliveryMode, Mechanism
 from postseal.serve.settings import ListenerSettings, Settings
 from postseal.serve.storage import Store
+from postseal.serve.ways_out import WaysOut, make_resolver
 from postseal.serve.web import WebServer, create_app, serve_web
-from postseal.serve.worker import Worker
 from postseal.smtp.line_endings import LineEndings
 from postseal.smtp.rules import DEFAULT_EXTENSIONS, Extension, Offer, ServerRules
 from postseal.smtp.sasl import ServerOffer, ServerSASL
-from postseal.tls import Opening
+from postseal.tls import Opening, Trust
 
 __all__ = ["ListenAddress", "Platform", "serving"]
 
@@ -67,13 +64,16 @@ async def serving(
     *,
     announce: Callable[[Announcement], None],
     resolver: Resolver | None = None,
+    network: Network | None = None,
+    web_trust: Trust | None = None,
 ) -> AsyncIterator[Platform]:
     """Run the platform for as long as the context lasts.
 
-    `announce` shows the passwords of a first run. Raises `DataDirectoryError`, `StorageError`,
-    `InvalidSetting` for a certificate that cannot be used, and `ConnectError` for an address
-    that cannot be listened on. Leaving takes no more mail, finishes what is being stored, and
-    gives leases back.
+    `announce` shows the passwords of a first run. `resolver`, `network` and `web_trust`, which is
+    for the web servers of policies and reports, are the system's unless given. Raises
+    `DataDirectoryError`, `StorageError`, `InvalidSetting` for a certificate that cannot be used,
+    and `ConnectError` for an address that cannot be listened on. Leaving takes no more mail,
+    finishes what is being stored, and gives leases back.
     """
     async with contextlib.AsyncExitStack() as stack:
         # A part that dies takes the platform down: half a platform would look like a whole one.
@@ -87,11 +87,19 @@ async def serving(
         await store.release_all()
         certificates = ListenerCertificates(settings, prepared.identity)
         stack.push_async_callback(_cancel, parts.create_task(certificates.keep_current()))
-        if settings.delivery.mode is DeliveryMode.LIVE:
-            worker = _worker(settings, store, resolver or _resolver(settings.dns))
-            stack.push_async_callback(_cancel, parts.create_task(worker.run()))
-        addresses: dict[str, ListenAddress] = {}
         intake = Intake(settings, store)
+        if settings.delivery.mode is DeliveryMode.LIVE:
+            ways_out = WaysOut(
+                settings,
+                store,
+                intake,
+                resolver=resolver or make_resolver(settings.dns),
+                network=network or AsyncioNetwork(),
+                web_trust=web_trust,
+            )
+            for part in ways_out.parts():
+                stack.push_async_callback(_cancel, parts.create_task(part))
+        addresses: dict[str, ListenAddress] = {}
         offer = await _server_offer(settings, store)
         for rules, where in _listeners(settings, certificates, offer):
             listener = Listener(rules, intake, settings.data_directory)
@@ -107,20 +115,6 @@ async def serving(
         stack.callback(directory.runtime.unlink, missing_ok=True)
         _write_runtime(directory, platform)
         yield platform
-
-
-def _resolver(settings: DNSSettings) -> Resolver:
-    stub = StubResolver(
-        name_servers=settings.name_servers,
-        timeout=settings.timeout,
-        dangerous_trust_ad_beyond_loopback=settings.dangerous_trust_ad_beyond_loopback,
-    )
-    return CachingResolver(stub)
-
-
-def _worker(settings: Settings, store: Store, resolver: Resolver) -> Worker:
-    router = Router(settings, resolver)
-    return Worker(store, router, Destinations(AsyncioNetwork()), settings.delivery)
 
 
 async def _server_offer(settings: Settings, store: Store) -> ServerOffer:
@@ -160,7 +154,9 @@ def _listeners(
                 max_recipient_domains=limits.max_recipient_domains,
                 max_messages=limits.max_messages,
                 max_failed_authentications=settings.authentication.max_failures,
-                extensions=DEFAULT_EXTENSIONS | {Extension.LIMITS},
+                extensions=DEFAULT_EXTENSIONS
+                | {Extension.LIMITS}
+                | ({Extension.REQUIRETLS} if where.requiretls else set()),
                 line_endings=LineEndings(where.line_endings.value),
                 xclient_from=where.xclient_from,
                 sasl=offer,

@@ -32,9 +32,10 @@ class Route(Table):
 
     url: str = Field(
         description=(
-            "The server: smtp:// (STARTTLS, verified), smtps:// (TLS, verified), "
+            "The server: smtp:// or lmtp:// (STARTTLS, verified), smtps:// (TLS, verified), "
             "smtp+opportunistic:// (TLS if offered, not verified) or smtp+insecure:// "
-            "(in clear, loopback only), with a host and perhaps a port."
+            "(in clear, loopback only), with a host and perhaps a port; or lmtp+unix:// with the "
+            "path of a socket."
         )
     )
     ca_file: File | None = Field(
@@ -59,7 +60,8 @@ class Route(Table):
             endpoint = self.endpoint
         except InvalidURL as error:
             raise InvalidSetting(error.text, hint=error.hint) from None
-        if endpoint.level is TLSLevel.NONE and not is_loopback(endpoint.host):
+        stays_here = endpoint.socket_path is not None or is_loopback(endpoint.host)
+        if endpoint.level is TLSLevel.NONE and not stays_here:
             raise InvalidSetting(
                 f"smtp+insecure:// sends mail in clear, and {endpoint.host} is not this machine",
                 hint="Write smtp:// for a server with a verified certificate.",

@@ -19,7 +19,9 @@ from postseal.errors import InvalidSetting
 from postseal.send.endpoint import is_loopback
 from postseal.serve.setting_dns import DNSSettings
 from postseal.serve.setting_files import File, key_pair_problem
+from postseal.serve.setting_policies import DomainPolicies
 from postseal.serve.setting_problems import explain
+from postseal.serve.setting_reports import TLSReportSettings
 from postseal.serve.setting_routes import Routes
 from postseal.serve.setting_types import (
     MXTLS,
@@ -35,6 +37,7 @@ from postseal.serve.setting_types import (
     Size,
     Table,
 )
+from postseal.tls.remembered import Fall
 
 __all__ = [
     "AuthenticationSettings",
@@ -76,6 +79,13 @@ class ListenerSettings(Table):
         description=(
             "What becomes of a message with a CR or LF that stands alone: reject refuses it, "
             "normalize makes each a line ending."
+        ),
+    )
+    requiretls: bool = Field(
+        default=False,
+        description=(
+            "Whether REQUIRETLS is offered under TLS (RFC 8689): to deliver such mail by it, or "
+            "not at all."
         ),
     )
 
@@ -254,6 +264,25 @@ class DeliverySettings(Table):
     mx_port: int = Field(
         default=25, ge=1, le=65535, description="The TCP port of servers found by MX records."
     )
+    remembered_level: Fall = Field(
+        default=Fall.REPORT,
+        strict=False,
+        description=(
+            "What comes of a domain's servers that have less TLS than the domain had in the last "
+            "30 days: ignore, report (the mail goes, and the fall is recorded) or defer."
+        ),
+    )
+    policies: DomainPolicies = Field(
+        default_factory=dict,
+        description="The least TLS by recipient domain, for servers found by MX records.",
+    )
+    dangerous_mx_on_this_machine: bool = Field(
+        default=False,
+        description=(
+            "Hand mail to servers found by MX records although their address is one of this "
+            "machine, so that strangers' DNS can lead it to services that trust this machine."
+        ),
+    )
     routes: Routes = Field(
         default_factory=dict,
         description='Next hops by recipient domain; "*" takes the domains without one.',
@@ -263,6 +292,15 @@ class DeliverySettings(Table):
     def _check_schedule(self) -> Self:
         if self.retry_cap < self.retry_first:
             raise InvalidSetting("`retry_cap` is shorter than `retry_first`")
+        return self
+
+    @model_validator(mode="after")
+    def _check_policies(self) -> Self:
+        for domain in self.policies:
+            if domain in self.routes:
+                raise InvalidSetting(
+                    f"{domain} has a route, whose URL says how sealed it is, and a policy as well"
+                )
         return self
 
 
@@ -284,6 +322,7 @@ class Settings(Table):
     web: WebSettings = Field(default_factory=WebSettings)
     dns: DNSSettings = Field(default_factory=DNSSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    tls_reports: TLSReportSettings = Field(default_factory=TLSReportSettings)
 
     @model_validator(mode="after")
     def _check_ports(self) -> Self:

@@ -1,15 +1,16 @@
-"""What lists show of a message: four header fields, decoded and cut."""
+"""What the platform reads of a message: the fields that lists show, and those that instruct it."""
 
 from __future__ import annotations
 
 from email.errors import HeaderParseError, MessageError
 from email.header import decode_header, make_header
+from email.message import Message
 from email.parser import HeaderParser
 from typing import Final
 
 from postseal.serve.storage import Summary
 
-__all__ = ["HEAD_LIMIT", "header_section", "summarize"]
+__all__ = ["HEAD_LIMIT", "field_values", "header_section", "summarize"]
 
 HEAD_LIMIT: Final = 64 * 1024
 """How many octets of a message are looked at for its header section."""
@@ -27,14 +28,23 @@ def header_section(beginning: bytes) -> bytes:
 
 def summarize(head: bytes) -> Summary:
     """Read a header section. Garbage gives poor text, never an error."""
-    # RFC 6532 3.2: header fields may be UTF-8 as they are.
-    message = HeaderParser().parsestr(head.decode("utf-8", "replace"))
+    message = _parsed(head)
     return Summary(
         subject=_text(message["Subject"]),
         header_from=_text(message["From"]),
         header_to=_text(message["To"]),
         header_message_id=_text(message["Message-ID"]),
     )
+
+
+def field_values(head: bytes, name: str) -> tuple[str, ...]:
+    """Give the values of all fields of a name in a header section, as they are written."""
+    return tuple(str(value) for value in _parsed(head).get_all(name, ()))
+
+
+def _parsed(head: bytes) -> Message:
+    # RFC 6532 3.2: header fields may be UTF-8 as they are.
+    return HeaderParser().parsestr(head.decode("utf-8", "replace"))
 
 
 def _text(value: object) -> str:

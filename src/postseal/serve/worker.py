@@ -19,8 +19,9 @@ from typing import Final
 import structlog
 
 from postseal.errors import MailError
-from postseal.serve.attempts import Consignment, attempt
+from postseal.serve.attempts import Attempts, Consignment
 from postseal.serve.destinations import Destinations
+from postseal.serve.experience import Experience
 from postseal.serve.routing import Router
 from postseal.serve.schedule import RetrySchedule
 from postseal.serve.settings import DeliverySettings
@@ -44,14 +45,15 @@ class Worker:
         store: Store,
         router: Router,
         destinations: Destinations,
+        experience: Experience,
         settings: DeliverySettings,
         *,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
-        self._router = router
         self._destinations = destinations
+        self._attempts = Attempts(router, destinations, experience, clock=clock)
         self._settings = settings
         self._schedule = RetrySchedule(
             first=settings.retry_first,
@@ -148,7 +150,7 @@ class Worker:
     async def _attempt(self, consignment: Consignment) -> dict[int, Attempt]:
         started = self._clock()
         try:
-            return await attempt(consignment, self._router, self._destinations, clock=self._clock)
+            return await self._attempts.make(consignment)
         except Exception:  # noqa: BLE001  # one message must not stop the others
             # Recorded like any other attempt, so that the schedule bounds it.
             _log.exception("a delivery failed by a defect of ours")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from postseal.errors import ConnectError, MailError, Phase, TimedOut
-from postseal.send.network import Gate, Network, Stream
+from postseal.send.network import Gate, IPAddress, Network, Stream
 from postseal.testing.clock import ManualClock
 from postseal.testing.script import Step
 from postseal.testing.stream import ScriptedStream
@@ -20,7 +20,8 @@ class MemoryNetwork(Network):
     `scripts` are transcripts or steps (see `transcript`), one for each connection in order; an
     error is raised to the client instead, a `TimedOut` after its whole deadline. Without a script
     left, connecting is refused. `streams` are the connections made, `connected` their hosts and
-    ports (the path and 0 for a Unix domain socket), failed attempts included.
+    ports (the path and 0 for a Unix domain socket), failed attempts included; `addresses` are those
+    that were given for each host.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class MemoryNetwork(Network):
         self.clock = clock or ManualClock()
         self.streams: list[ScriptedStream] = []
         self.connected: list[tuple[str, int]] = []
+        self.addresses: list[tuple[IPAddress, ...]] = []
         self._scripts = deque(scripts)
         self._peer_address = peer_address
         self._local_address = local_address
@@ -40,7 +42,10 @@ class MemoryNetwork(Network):
     def now(self) -> float:
         return self.clock.now()
 
-    async def connect(self, host: str, port: int, deadline: float) -> Stream:
+    async def connect(
+        self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+    ) -> Stream:
+        self.addresses.append(tuple(addresses))
         self.connected.append((host, port))
         if not self._scripts:
             raise ConnectError(f"port {port} of {host} cannot be reached", phase=Phase.CONNECT)

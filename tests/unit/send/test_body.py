@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
 from postseal.errors import Disconnected, InvalidInput, Phase, TimedOut
 from postseal.send.connection import ConnectionOptions
-from postseal.send.network import Stream
+from postseal.send.network import IPAddress, Stream
 from postseal.testing import Break, Hear, MemoryNetwork, Say, Stall, Step, Wait, transcript
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import ACCEPTED, BOB, BODY, CONTENT, EVE, hand_over
@@ -135,8 +135,10 @@ class _Counting(MemoryNetwork):
         super().__init__(script)
         self.sizes: list[int] = []
 
-    async def connect(self, host: str, port: int, deadline: float) -> Stream:
-        stream = await super().connect(host, port, deadline)
+    async def connect(
+        self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+    ) -> Stream:
+        stream = await super().connect(host, port, deadline, addresses=addresses)
         write = stream.write
 
         async def counting(data: bytes, deadline: float) -> None:

@@ -244,8 +244,8 @@ def test_nobody_taken_nothing_sent(world: World) -> None:
 def test_without_CHUNKING_it_is_refused_before_anything_is_sent(world: World) -> None:
     for offers, needs in (
         (greeting("PIPELINING", "8BITMIME"), BY_BDAT),
-        (greeting("PIPELINING", "BINARYMIME"), {"is_binary": True}),
-        (greeting("PIPELINING", "CHUNKING"), {"is_binary": True}),
+        (greeting("PIPELINING", "BINARYMIME"), BINARY),
+        (greeting("PIPELINING", "CHUNKING"), BINARY),
     ):
         with pytest.raises(PermanentlyRejected) as caught:
             hand_over(world, offers, **needs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -21,7 +22,7 @@ from postseal.errors import (
 )
 from postseal.send import Endpoint
 from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.network import Stream
+from postseal.send.network import IPAddress, Stream
 from postseal.testing import End, Hear, MemoryNetwork, Say, Step, Wait, transcript
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import IN_CLEAR, PLAIN, open_connection, refused
@@ -257,8 +258,10 @@ def test_an_endless_reply_ends(world: World, reply: bytes, words: str) -> None:
 
 async def test_a_task_that_is_cancelled_while_it_connects_leaves_nothing_open() -> None:
     class Slow(MemoryNetwork):
-        async def connect(self, host: str, port: int, deadline: float) -> Stream:
-            stream = await super().connect(host, port, deadline)
+        async def connect(
+            self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+        ) -> Stream:
+            stream = await super().connect(host, port, deadline, addresses=addresses)
             read = stream.read
 
             async def never(deadline: float) -> bytes:

@@ -65,9 +65,9 @@ def test_an_old_server_is_greeted_with_HELO(world: World, endpoint: Endpoint, co
 def test_what_needs_an_extension_is_not_sent_to_an_old_server(world: World) -> None:
     greeted = UNKNOWN + "C: HELO [192.0.2.1]\nS: 250 mail.example.org"
     needs: tuple[dict[str, Any], ...] = (
-        {"is_8bit": True},
+        {"is_8bit": True, "conversion": Conversion.FORBIDDEN},
         {"is_internationalized": True},
-        {"is_binary": True},
+        {"is_binary": True, "conversion": Conversion.FORBIDDEN},
     )
     for need in needs:
         with pytest.raises(PermanentlyRejected):

@@ -7,6 +7,7 @@ import logging
 import pickle
 import traceback
 from base64 import b64encode
+from collections.abc import Sequence
 
 import pytest
 
@@ -14,7 +15,7 @@ from postseal import AsyncMailer, Envelope, Mailer, Secret, Timeouts
 from postseal.errors import MailError
 from postseal.send import Endpoint
 from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.network import Stream
+from postseal.send.network import IPAddress, Stream
 from postseal.smtp.commands import Auth, AuthResponse
 from postseal.testing import MemoryNetwork
 from tests.parts.canaries import Canary, find_canaries
@@ -152,8 +153,10 @@ def test_the_setting_of_timeouts_shows_no_password() -> None:
 class _Forgetful(MemoryNetwork):
     """Its streams do not keep what was written: a test that looks at frames would find it there."""
 
-    async def connect(self, host: str, port: int, deadline: float) -> Stream:
-        stream = await super().connect(host, port, deadline)
+    async def connect(
+        self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
+    ) -> Stream:
+        stream = await super().connect(host, port, deadline, addresses=addresses)
         self.streams.clear()
         return stream
 

@@ -288,7 +288,7 @@ def test_SIZE_is_said_only_where_it_is_understood(world: World) -> None:
     ("opening", "needs", "enhanced_code", "words"),
     [
         (PIPELINING, {"size": 1001}, "5.3.4", "has 1001 octets, the server takes 1000"),
-        (PLAIN, {"is_8bit": True}, "5.6.3", "is 8-bit"),
+        (PLAIN, {"is_8bit": True, "conversion": Conversion.FORBIDDEN}, "5.6.3", "is 8-bit"),
         (PLAIN, {"is_internationalized": True}, "5.6.7", "needs SMTPUTF8"),
         (
             PLAIN,

@@ -83,7 +83,6 @@ class BodyHash:
         if self._cr:
             self._take_line_ends()
             self._take(b" \r" if self._space else b"\r")
-            self._line_ends = 0
         # RFC 6376 3.4.3, 3.4.4: one CRLF at the end, which an empty body has in the simple form.
         if self.canonical_length or self._form is Canonicalization.SIMPLE:
             self._take(_LINE_END)

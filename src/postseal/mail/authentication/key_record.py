@@ -100,7 +100,9 @@ class KeyRecord:
         if self.services is not None and not self.services & {"*", "email"}:
             raise _mismatch(f"the record is for {', '.join(sorted(self.services))}, not for email")
         if self.key_type != wanted:
-            raise _mismatch(f"the record has a key of the type {self.key_type[:20]!a}, not {wanted}")
+            raise _mismatch(
+                f"the record has a key of the type {self.key_type[:20]!a}, not {wanted}"
+            )
         if wanted is KeyType.ED25519:
             return PublicKey(wanted, 256, _load_ed25519(self.octets))
         key = _load_rsa(self.octets)
@@ -109,10 +111,7 @@ class KeyRecord:
                 f"the RSA key has {key.key_size} bits, and {_LEAST_BITS} are the least (RFC 8301)",
                 fault=SignatureFault.WEAK_KEY,
             )
-        if (
-            key.key_size > _MOST_BITS
-            or key.public_numbers().e.bit_length() > _MOST_EXPONENT_BITS
-        ):
+        if key.key_size > _MOST_BITS or key.public_numbers().e.bit_length() > _MOST_EXPONENT_BITS:
             raise InvalidSignature(
                 f"the RSA key has {key.key_size} bits or an exponent nobody needs; "
                 f"{_MOST_BITS} bits are the most that is computed with",

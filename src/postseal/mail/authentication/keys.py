@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from enum import StrEnum, unique
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Self
 
 from postseal.errors import InvalidInput, MissingExtra
@@ -51,7 +52,7 @@ def missing_cryptography(error: ModuleNotFoundError) -> MissingExtra:
 class SigningKey:
     """A private key for DKIM and ARC; its `repr` shows nothing secret, and it does not pickle."""
 
-    __slots__ = ("_ed25519", "_rsa", "bits", "type")
+    __slots__ = ("_key", "bits", "type")
 
     def __init__(
         self,
@@ -69,17 +70,16 @@ class SigningKey:
             from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         except ModuleNotFoundError as error:
             raise missing_cryptography(error) from None
-        self._rsa: RSAPrivateKey | None = None
-        self._ed25519: Ed25519PrivateKey | None = None
+        self._key = key
         if isinstance(key, Ed25519PrivateKey):
-            self.type, self.bits, self._ed25519 = KeyType.ED25519, 256, key
+            self.type, self.bits = KeyType.ED25519, 256
             return
         if not isinstance(key, RSAPrivateKey):
             raise InvalidKey(
                 f"DKIM cannot sign with a key of the type {type(key).__name__}",
                 hint="Use RSA or Ed25519 (RFC 8463).",
             )
-        self.type, self.bits, self._rsa = KeyType.RSA, key.key_size, key
+        self.type, self.bits = KeyType.RSA, key.key_size
         least = _LEAST_BITS_EVER if dangerous_accept_short_rsa else _LEAST_BITS
         if not least <= self.bits <= _MOST_BITS:
             raise InvalidKey(
@@ -166,21 +166,13 @@ class SigningKey:
 
     def sign(self, octets: bytes) -> bytes:
         """Sign with rsa-sha256 (RSASSA-PKCS1-v1_5) or ed25519-sha256 (the hash, by PureEdDSA)."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.hashes import SHA256
 
-        if self._rsa is not None:
-            return self._rsa.sign(octets, PKCS1v15(), SHA256())
-        from hashlib import sha256
-
-        assert self._ed25519 is not None
-        return self._ed25519.sign(sha256(octets).digest())
-
-    @property
-    def _key(self) -> RSAPrivateKey | Ed25519PrivateKey:
-        key = self._rsa or self._ed25519
-        assert key is not None
-        return key
+        if isinstance(self._key, Ed25519PrivateKey):
+            return self._key.sign(sha256(octets).digest())
+        return self._key.sign(octets, PKCS1v15(), SHA256())
 
     def __repr__(self) -> str:
         return f"<SigningKey {self.type} {self.bits} bits>"

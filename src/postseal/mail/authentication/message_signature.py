@@ -25,6 +25,7 @@ __all__ = [
     "read_domain",
     "read_key_type",
     "read_selector",
+    "read_signature_octets",
     "read_time",
     "read_value",
     "require",
@@ -103,7 +104,6 @@ class MessageSignature:
         if len(headers) > _MAX_HEADERS:
             raise InvalidSignature(f"h= names {len(headers)} fields, more than {_MAX_HEADERS}")
         require(tags, "bh")
-        require(tags, "b")
         timestamp, expires = read_time(tags, "t"), read_time(tags, "x")
         if timestamp is not None and expires is not None and expires <= timestamp:
             raise InvalidSignature("x= is not later than t=")
@@ -116,7 +116,7 @@ class MessageSignature:
             raise InvalidSignature("c= names an unknown canonicalization") from None
         return cls(
             key_type=read_key_type(tags),
-            signature=_octets(tags, "b"),
+            signature=read_signature_octets(tags),
             body_hash=_octets(tags, "bh"),
             header_form=header_form,
             body_form=body_form,
@@ -165,6 +165,12 @@ def read_key_type(tags: Mapping[str, str]) -> KeyType:
             fault=SignatureFault.ALGORITHM,
         )
     return _ALGORITHMS[algorithm]
+
+
+def read_signature_octets(tags: Mapping[str, str]) -> bytes:
+    """Read b=."""
+    require(tags, "b")
+    return _octets(tags, "b")
 
 
 def read_time(tags: Mapping[str, str], name: str) -> int | None:

@@ -31,7 +31,7 @@ _PIECE = 65_536
 # A field is a line and the lines behind it that begin with white space (RFC 5322 2.2.3).
 _FIELD = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*")
 _NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
-# Not every reader ends a line at the same octets, and what one takes for text is a field to another.
+# Readers differ about where such lines end: text for one of them is a field for another.
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
 
 
@@ -57,7 +57,9 @@ def read_fields(section: bytes) -> tuple[RawField, ...]:
 
     Raises `InvalidMessage` for a bare CR or LF, a NUL, or a line that is no field.
     """
-    if found := _BARE.search(section):
+    ends = section.count(b"\r\n")
+    is_clean = section.count(b"\n") == section.count(b"\r") == ends and b"\x00" not in section
+    if not is_clean and (found := _BARE.search(section)):
         raise InvalidMessage(
             f"the header section holds {_shown(found[0])} at octet {found.start()}",
             hint="Lines end with CRLF (RFC 5322 2.3).",
@@ -71,7 +73,7 @@ def _fields(section: bytes) -> Iterator[RawField]:
         name = _NAME.match(octets)
         if name is None:
             raise InvalidMessage(
-                f"the line at octet {found.start()} is no header field: {ascii(octets[:40])}",
+                f"the line at octet {found.start()} is no header field: {octets[:40]!a}",
                 hint="A field is a name of printable ASCII and a colon (RFC 5322 2.2).",
             )
         yield RawField(name[1].decode("ascii").lower(), octets)
@@ -132,8 +134,7 @@ class MessageSplitter:
     def finish(self) -> bytes:
         """Return the header section at the end of the message, which may have no body at all."""
         if self.header is None:
-            self._split(len(self._head), len(self._head))
-        assert self.header is not None
+            self.header = bytes(self._head)
         if self.header and not self.header.endswith(b"\r\n"):
             raise InvalidMessage("the message ends within its header section")
         return self.header

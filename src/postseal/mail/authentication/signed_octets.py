@@ -25,22 +25,16 @@ def choose_fields(fields: Sequence[RawField], names: Iterable[str]) -> list[RawF
     by_name: dict[str, list[RawField]] = {}
     for field in fields:
         by_name.setdefault(field.name, []).append(field)
-    chosen = []
-    for name in names:
-        if left := by_name.get(name):
-            chosen.append(left.pop())
-    return chosen
+    return [left.pop() for name in names if (left := by_name.get(name))]
 
 
 def without_signature(octets: bytes) -> bytes:
-    """Empty the b= of a signature field and take away its CRLF (RFC 6376 3.7)."""
-    return _SIGNATURE.sub(rb"\1", octets.removesuffix(b"\r\n"), count=1)
+    """Empty the b= of a signature field (RFC 6376 3.7)."""
+    return _SIGNATURE.sub(rb"\1", octets.removesuffix(b"\r\n"), count=1) + b"\r\n"
 
 
-def signed_octets(
-    chosen: Iterable[RawField], own: bytes, form: Canonicalization
-) -> bytes:
-    """Give what is signed: the fields in their order, and the own field without signature."""
+def signed_octets(chosen: Iterable[RawField], own: bytes, form: Canonicalization) -> bytes:
+    """Give what is signed: the fields in their order, then the own field with its b= empty."""
     pieces = [canonical_field(field.octets, form) for field in chosen]
-    pieces.append(canonical_field(without_signature(own) + b"\r\n", form).removesuffix(b"\r\n"))
+    pieces.append(canonical_field(own, form).removesuffix(b"\r\n"))
     return b"".join(pieces)

@@ -1,4 +1,4 @@
-"""Tag lists, the `name=value; name=value` in which DKIM, ARC and DMARC are written (RFC 6376 3.2)."""
+"""Tag lists, the `name=value; name=value` of DKIM, ARC and DMARC (RFC 6376 3.2)."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ class ResultWord(StrEnum):
     """What a check says; each method knows some of the words (RFC 8601 2.7)."""
 
     NONE = "none"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 # no password
     FAIL = "fail"
     SOFTFAIL = "softfail"
     POLICY = "policy"
@@ -47,6 +47,7 @@ class SignatureFault(StrEnum):
     BAD_SIGNATURE = "signature did not verify"
     BODY_NOT_COVERED = "body partly unsigned"
     BODY_TOO_SHORT = "body shorter than signed"
+    BAD_CHAIN = "chain broken"
 
     @property
     def word(self) -> ResultWord:

@@ -16,9 +16,7 @@ __all__ = ["decode", "decode_unlabelled"]
 # What cannot be part of a label's meaning: "ISO_8859-1", "iso8859-1" and "iso 8859 1" are one.
 _NOISE = re.compile(r"[^a-z0-9]")
 _CODECS = {
-    "utf8": (
-        "utf8 utf8mb4 unicode11utf8 unicode20utf8 xunicode20utf8 utf8bom xutf8 cputf8"
-    ),
+    "utf8": ("utf8 utf8mb4 unicode11utf8 unicode20utf8 xunicode20utf8 utf8bom xutf8 cputf8"),
     "cp1252": (
         "iso88591 iso885911987 latin1 l1 isoir100 88591 windows1252 cp1252 xcp1252 ansi win1252 "
         "ibm819 cp819 csisolatin1 ansix3419681 iso8859"
@@ -98,9 +96,14 @@ def decode(octets: bytes, label: str) -> tuple[str, DefectKind | None]:
             if octets.startswith(mark):
                 codec, octets = marked, octets[len(mark) :]
     try:
-        return octets.decode(codec), None
+        text = octets.decode(codec)
+        if codec == "utf-7":
+            # It lets lone surrogates through, which no text can hold.
+            text.encode("utf-8")
     except UnicodeError:
         pass
+    else:
+        return text, None
     if codec == "cp1252":
         # Five octets mean nothing in the larger set; in the smaller one they are controls.
         return octets.decode("latin-1"), DefectKind.UNDECODABLE_TEXT
@@ -123,5 +126,4 @@ def _replaced(octets: bytes, codec: str) -> str:
     except UnicodeError:
         # Some codecs with states give up nevertheless.
         text = octets.decode("ascii", "replace")
-    # UTF-7 and UTF-16 of some releases let lone surrogates through, which no text can hold.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -14,9 +14,14 @@ __all__ = ["ParameterizedValue", "read_parameterized"]
 
 # What nearly all are: one token for a value, without comments and continuations.
 _PLAIN = re.compile(
-    rb"[ \t]*+([A-Za-z0-9!#$&^_.+/-]++)"
-    rb"(?:[ \t]*+;(?:\r?\n)?[ \t]*+([A-Za-z0-9-]++)="
-    rb'(?:([A-Za-z0-9!#$&+.^_`{|}~/:-]++)|"([A-Za-z0-9 !#$&+.^_`{|}~/:;,@=()'*%-]*+)"))?+[ \t]*+;?[ \t\r\n]*+\Z'
+    rb"""
+    [ \t]*+ ([A-Za-z0-9!#$&^_.+/-]++)
+    (?: [ \t]*+ ; (?:\r?\n)? [ \t]*+ ([A-Za-z0-9-]++) =
+        (?: ([A-Za-z0-9!#$&+.^_`{|}~/:-]++) | "([A-Za-z0-9!#$&+.^_`{|}~/:;,@=()'*%\ -]*+)" )
+    )?+
+    [ \t]*+ ;? [ \t\r\n]*+ \Z
+    """,
+    re.VERBOSE,
 )
 _VALUE = re.compile(r"[^;\s()\"]*+")
 _NAME = re.compile(r"[ \t]*+([^\s=;()\"<>@,:\\]++)[ \t]*+=[ \t]*+")
@@ -158,7 +163,7 @@ def _joined(sections: list[tuple[str, str]]) -> tuple[tuple[tuple[str, str], ...
             plain[name] = _decoded([numbered[-1]])
             continue
         # RFC 2231 3: numbers from 0 on, in any order of writing.
-        whole = []
+        whole: list[tuple[str, bool]] = []
         while (section := numbered.get(len(whole))) is not None:
             whole.append(section)
         is_regular = is_regular and len(whole) == len(numbered)

@@ -22,7 +22,7 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\r\n\t ]")
 _BASE64_DIGIT = re.compile(rb"[A-Za-z0-9+/]")
 _PADDING = re.compile(rb"=[=\s]*+")
 _NOT_QUOTED_PRINTABLE = re.compile(rb"=(?![0-9A-F]{2}|[ \t]*+\r?\n|[ \t]*+\Z)")
-_UU_BEGIN = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} [^\n]*+\n", re.MULTILINE)
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*+\n", re.MULTILINE)
 
 
 def decode_body(octets: bytes, start: int, end: int, encoding: str) -> bytes:
@@ -34,10 +34,12 @@ def decode_body(octets: bytes, start: int, end: int, encoding: str) -> bytes:
     if encoding == "base64":
         return _from_base64(octets, start, end)
     if encoding == "quoted-printable":
-        body = octets[start:end]
-        if body[-1:] in (b" ", b"\t") or any(each in body for each in _SPACES_AT_END):
-            body = _TRAILING_SPACE.sub(b"", body)
-        return a2b_qp(body)
+        view = memoryview(octets)[start:end]
+        if octets.endswith((b" ", b"\t"), start, end) or any(
+            octets.find(spaces, start, end) >= 0 for spaces in _SPACES_AT_END
+        ):
+            return a2b_qp(_TRAILING_SPACE.sub(b"", view))
+        return a2b_qp(view)
     body = octets[start:end]
     if encoding in UUENCODED:
         begin = _UU_BEGIN.search(body)
@@ -45,7 +47,9 @@ def decode_body(octets: bytes, start: int, end: int, encoding: str) -> bytes:
     return body
 
 
-def body_defect(octets: bytes, start: int, end: int, encoding: str) -> tuple[DefectKind, int] | None:
+def body_defect(
+    octets: bytes, start: int, end: int, encoding: str
+) -> tuple[DefectKind, int] | None:
     """Say the first thing that is wrong with encoded octets, and where."""
     if encoding in IDENTITIES:
         return None
@@ -73,9 +77,9 @@ def body_defect(octets: bytes, start: int, end: int, encoding: str) -> tuple[Def
 
 def decode_uuencoded(lines: bytes) -> tuple[bytes, bool]:
     """Decode what stands behind a `begin` line; say whether all was well up to `end`."""
-    pieces = []
+    pieces: list[bytes] = []
     is_regular = True
-    for line in lines.splitlines():
+    for line in filter(None, lines.splitlines()):
         if line.rstrip() == b"end":
             return b"".join(pieces), is_regular
         try:
@@ -83,9 +87,9 @@ def decode_uuencoded(lines: bytes) -> tuple[bytes, bool]:
         except Error:
             is_regular = False
             # Some encoders say one group too many or pad in their own ways.
-            groups = ((line[:1] or b" ")[0] - 0x20 & 63) * 4 // 3 + 2
+            characters = ((line[0] - 0x20) & 63) * 4 // 3 + 2
             try:
-                pieces.append(a2b_uu(line[:groups]))
+                pieces.append(a2b_uu(line[:characters]))
             except Error:
                 continue
     return b"".join(pieces), False
@@ -97,7 +101,7 @@ def _from_base64(octets: bytes, start: int, end: int) -> bytes:
         return a2b_base64(view)
     except Error:
         # The end is missing: the last octets that are whole can still be had.
-        digits = bytes(view).translate(None, _NO_DIGITS)
+        digits = bytes(view).partition(b"=")[0].translate(None, _NO_DIGITS)
         digits = digits[: len(digits) - (len(digits) % 4 == 1)]
         return a2b_base64(digits + b"=" * (-len(digits) % 4))
 

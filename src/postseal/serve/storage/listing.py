@@ -34,6 +34,7 @@ from postseal.serve.storage.values import (
     Reception,
     Summary,
 )
+from postseal.tls.requiretls import TLSRequirement
 
 __all__ = ["count_by_state", "get_message", "list_messages", "worst_state"]
 
@@ -140,6 +141,7 @@ def get_message(connection: Connection, message_id: str) -> MessageDetail | None
             tls_cipher=row.tls_cipher,
             authenticated_as=row.authenticated_as,
         ),
+        tls_requirement=TLSRequirement(row.tls_requirement),
         state=worst_state(each.state for each in found),
         deliveries=found,
     )
@@ -217,6 +219,7 @@ def _latest_attempts(connection: Connection, message_id: str) -> dict[int, list[
                 peer_certificate=row.peer_certificate,
                 authenticated_by=row.authenticated_by,
                 policy=row.policy,
+                explanation=tuple(row.explanation.splitlines()),
             )
         )
     return found

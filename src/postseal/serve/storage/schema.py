@@ -26,9 +26,12 @@ __all__ = [
     "chunks",
     "credentials",
     "deliveries",
+    "level_sightings",
     "messages",
     "metadata",
+    "mta_sts_policies",
     "platform_keys",
+    "tls_results",
     "web_sessions",
 ]
 
@@ -105,6 +108,8 @@ messages = Table(
     Column("tls_version", Text),
     Column("tls_cipher", Text),
     Column("authenticated_as", Text),
+    # How the message may travel (RFC 8689), in the words of `TLSRequirement`.
+    Column("tls_requirement", Text, nullable=False, server_default="unstated"),
     # The list of messages, newest first.
     Index("ix_messages_received_at", "received_at", "id"),
 )
@@ -184,5 +189,36 @@ attempts = Table(
     Column("peer_certificate", Text, nullable=False),
     Column("authenticated_by", Text, nullable=False),
     Column("policy", Text, nullable=False),
+    Column("explanation", Text, nullable=False, server_default=""),
     CheckConstraint("outcome IN ('sent', 'deferred', 'failed')", name="outcome"),
+)
+
+mta_sts_policies = Table(
+    "mta_sts_policies",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    Column("record_id", Text, nullable=False),
+    # As the file that it was (RFC 8461 3.2).
+    Column("policy", LargeBinary, nullable=False),
+    Column("fetched_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+level_sightings = Table(
+    "level_sightings",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("seen_at", Double, nullable=False, index=True),
+)
+
+tls_results = Table(
+    "tls_results",
+    metadata,
+    # In UTC, as ISO 8601 writes it: the order of texts is that of days.
+    Column("day", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    # A list of the entries of RFC 8460 4.4, in JSON.
+    Column("results", Text, nullable=False),
+    PrimaryKeyConstraint("day", "domain"),
 )

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from postseal.errors import InvalidInput
 from postseal.serve.storage.schema import attempts, chunks, deliveries, messages
 from postseal.serve.storage.values import Attempt, Lease, NewMessage, Outcome
+from postseal.tls.requiretls import TLSRequirement
 
 __all__ = [
     "CHUNK_OCTETS",
@@ -209,6 +210,8 @@ def _lease(connection: Connection, request: LeaseRequest) -> list[Lease]:
             messages.c.is_internationalized,
             messages.c.received_at,
             messages.c.size,
+            messages.c.tls_requirement,
+            messages.c.listener,
         )
         .join(messages, messages.c.id == deliveries.c.message_id)
         .where(deliveries.c.next_attempt_at <= request.now, _is_free(request.now))
@@ -234,6 +237,8 @@ def _lease(connection: Connection, request: LeaseRequest) -> list[Lease]:
             size=row.size,
             is_8bit=row.is_8bit,
             is_internationalized=row.is_internationalized,
+            tls_requirement=TLSRequirement(row.tls_requirement),
+            listener=row.listener,
         )
         for row in rows
     ]
@@ -263,6 +268,7 @@ def _message_row(message: NewMessage) -> _Row:
         "tls_version": reception.tls_version,
         "tls_cipher": reception.tls_cipher,
         "authenticated_as": reception.authenticated_as,
+        "tls_requirement": message.tls_requirement,
     }
 
 
@@ -340,4 +346,5 @@ def _attempt_row(delivery_id: int, attempt: Attempt) -> _Row:
         "peer_certificate": attempt.peer_certificate,
         "authenticated_by": attempt.authenticated_by,
         "policy": attempt.policy,
+        "explanation": "\n".join(attempt.explanation),
     }

@@ -20,6 +20,7 @@ from postseal.serve.storage import identities, listing, statements
 from postseal.serve.storage.database import Database, Purpose, storage_error, sync_directory
 from postseal.serve.storage.errors import MessageNotFound, StorageError
 from postseal.serve.storage.migrate import upgrade_to_head
+from postseal.serve.storage.seal_memory import StoredLevels, StoredPolicies, StoredResults
 from postseal.serve.storage.values import (
     Account,
     Credential,
@@ -43,6 +44,7 @@ _R = TypeVar("_R")
 class Store:
     """Messages, their deliveries, and who may log in; made by `Store.open`.
 
+    `policies`, `levels` and `tls_results` are what the TLS engine remembers of destinations.
     Every method may raise `StorageError`; a write that raised it left nothing behind. A write
     whose caller is cancelled may still be carried out.
     """
@@ -52,6 +54,9 @@ class Store:
         self._readers = readers
         self._clock = clock
         self._mail_is_due = asyncio.Event()
+        self.policies = StoredPolicies(writer, self._read)
+        self.levels = StoredLevels(writer, self._read)
+        self.tls_results = StoredResults(writer, self._read)
 
     @classmethod
     async def open(cls, path: Path, *, clock: Callable[[], float] = time.time) -> Self:

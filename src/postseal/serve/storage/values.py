@@ -11,6 +11,7 @@ from enum import StrEnum, unique
 
 from postseal.errors import InvalidInput
 from postseal.smtp.sasl import ScramRecord
+from postseal.tls.requiretls import TLSRequirement
 
 __all__ = [
     "Account",
@@ -86,7 +87,8 @@ class NewMessage:
     (RFC 5321 4.5.5). `recipients` are pairs of address and domain. `chunks` gives the message
     as it is to be stored, in pieces of any length that add up to `size`; it may be iterated
     more than once. `is_8bit` content needs 8BITMIME on its way (RFC 6152), `is_internationalized`
-    SMTPUTF8 (RFC 6531). `state` is QUEUED (due at `received_at`) or HELD.
+    SMTPUTF8 (RFC 6531). `tls_requirement` is how the message was tagged on receipt (RFC 8689).
+    `state` is QUEUED (due at `received_at`) or HELD.
     """
 
     id: str
@@ -99,6 +101,7 @@ class NewMessage:
     chunks: Iterable[bytes]
     is_8bit: bool = False
     is_internationalized: bool = False
+    tls_requirement: TLSRequirement = TLSRequirement.UNSTATED
     state: DeliveryState = DeliveryState.QUEUED
     reason: str = ""
 
@@ -118,7 +121,7 @@ class NewMessage:
 class Lease:
     """One delivery that belongs to its lessee until a deadline passes.
 
-    `attempts` counts the attempts already recorded.
+    `attempts` counts the attempts already recorded. `listener` is where the message came in.
     """
 
     delivery_id: int
@@ -131,6 +134,8 @@ class Lease:
     size: int
     is_8bit: bool = False
     is_internationalized: bool = False
+    tls_requirement: TLSRequirement = TLSRequirement.UNSTATED
+    listener: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +144,9 @@ class Attempt:
 
     `outcome` is SENT, DEFERRED or FAILED. `phase` is the step at which it ended ('' for the
     end of a good one), `code`, `enhanced_code` and `text` the reply that decided it.
-    `peer_certificate` is a SHA-256 fingerprint. `policy` names the rule that asked for the TLS
-    level. Text that does not apply is ''.
+    `peer_certificate` is a SHA-256 fingerprint. `policy` is the TLS level that was asked for and
+    the rule that did, `explanation` what all rules said and what became of it, a sentence each.
+    Text that does not apply is ''.
     """
 
     started_at: float
@@ -159,6 +165,7 @@ class Attempt:
     peer_certificate: str = ""
     authenticated_by: str = ""
     policy: str = ""
+    explanation: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.outcome.is_outcome:
@@ -249,6 +256,7 @@ class MessageDetail:
     reverse_path: str
     summary: Summary
     reception: Reception
+    tls_requirement: TLSRequirement
     state: DeliveryState
     deliveries: tuple[Delivery, ...]
 

@@ -1,0 +1,120 @@
+"""The parts of the platform that mail leaves by: made from the settings, to be run together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from postseal.dns import CachingResolver, Resolver, ResolverFailure
+from postseal.dns.stub import StubResolver
+from postseal.errors import MailError
+from postseal.send.mta_sts import PolicyFinder
+from postseal.send.network import Network
+from postseal.send.resolved_network import ResolvedNetwork
+from postseal.serve.attempts import TLS_REPORT_LISTENER
+from postseal.serve.destinations import Destinations
+from postseal.serve.experience import Experience
+from postseal.serve.intake import Intake
+from postseal.serve.reporting import TLSReporter
+from postseal.serve.routing import Router
+from postseal.serve.setting_dns import DNSSettings
+from postseal.serve.settings import Settings
+from postseal.serve.storage import Store
+from postseal.serve.worker import Worker
+from postseal.tls import Trust
+from postseal.tls.remembered import RememberingRule
+from postseal.tls.requiretls import TLSRequirement
+
+__all__ = ["WaysOut", "make_resolver"]
+
+# RFC 8461 3.3 suggests to look once a day; a failure leaves room for others before a policy ends.
+_POLICY_ROUND: Final = 4 * 3600.0
+
+_log = structlog.get_logger("postseal.serve")
+
+
+class WaysOut:
+    """Worker, reporter and the keeper of policies, over one resolver and one network."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        intake: Intake,
+        *,
+        resolver: Resolver,
+        network: Network,
+        web_trust: Trust | None,
+    ) -> None:
+        reports = settings.tls_reports
+        web = ResolvedNetwork(network, resolver)
+        self._policies = PolicyFinder(web, resolver, cache=store.policies, trust=web_trust)
+        experience = Experience(
+            store.levels,
+            RememberingRule(fall=settings.delivery.remembered_level),
+            results=store.tls_results if reports.enabled else None,
+        )
+        router = Router(settings, resolver, self._policies, experience)
+        self._worker = Worker(store, router, Destinations(network), experience, settings.delivery)
+        self._reporter: TLSReporter | None = None
+        if reports.enabled and reports.contact is not None:
+            post = partial(
+                intake.post,
+                listener=TLS_REPORT_LISTENER,
+                tls_requirement=TLSRequirement.NOT_REQUIRED,
+            )
+            self._reporter = TLSReporter(
+                store.tls_results,
+                resolver,
+                web,
+                post,
+                organization=reports.organization or settings.hostname,
+                contact=reports.contact,
+                trust=web_trust,
+            )
+
+    def parts(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What is to run until it is cancelled."""
+        yield self._worker.run()
+        yield self._keep_policies()
+        if self._reporter is not None:
+            yield self._reporter.run()
+
+    async def _keep_policies(self) -> None:
+        """Fetch policies of MTA-STS again before they end, whether there is mail or not."""
+        while True:
+            try:
+                for found in await self._policies.refresh():
+                    if found.problem is not None:
+                        _log.warning(
+                            "a policy of MTA-STS cannot be fetched again",
+                            domain=found.domain,
+                            error=str(found.problem),
+                        )
+            except MailError as error:
+                _log.error("the policies of MTA-STS cannot be kept", error=str(error))
+            await asyncio.sleep(_POLICY_ROUND)
+
+
+def make_resolver(settings: DNSSettings) -> Resolver:
+    """The resolver that the settings ask for; says in the log where DANE is off."""
+    stub = StubResolver(
+        name_servers=settings.name_servers,
+        timeout=settings.timeout,
+        dangerous_trust_ad_beyond_loopback=settings.dangerous_trust_ad_beyond_loopback,
+    )
+    try:
+        is_trusting = bool(stub.trusted_servers())
+    except ResolverFailure as error:
+        _log.error("no name server is known: mail by MX records waits", error=str(error))
+    else:
+        if not is_trusting:
+            _log.warning(
+                "DANE is off: no name server is trusted to have validated its answers",
+                hint="Run a validating resolver on this machine and name it in dns.name_servers.",
+            )
+    return CachingResolver(stub)

@@ -1,0 +1,492 @@
+"""The whole decision and its outcome, for each level, beside what Postfix makes of the same world.
+
+Certificate x TLSA x state of the DNS x MTA-STS: Unbound validates over signed zones, the mail and
+web servers speak real TLS, and both clients are in a network namespace of the test's own. What
+Postfix has no word on, MTA-STS above all, is compared with the RFC alone.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Final
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from postseal.dns.exchange import BlockingExchange
+from postseal.dns.name_servers import NameServer
+from postseal.dns.stub import StubResolver
+from postseal.errors import TLSError
+from postseal.send.blocking import BlockingNetwork, run
+from postseal.send.connection import ConnectionOptions
+from postseal.send.explained import ExplainedDestination
+from postseal.send.explaining import Depth, explain_destination
+from postseal.tls import PeerProof, TLSLevel, Trust
+from postseal.tls.ladder import Statement
+from postseal.tls.statements import configuration_statement, dangerous_lowering_statement
+from postseal.tls.tlsa import TLSA, Usage
+from tests.integration.send.scripts import greet, hello, take_quit
+from tests.parts.hostile_server import HostileServer, Script, Talk
+from tests.parts.namespace import NetworkNamespace
+from tests.parts.pki import ROOT, Issued, Spec, authority, issue
+from tests.parts.posttls_finger import MAIN_CF, Level, Report, Seen, ask_posttls_finger
+from tests.parts.unbound import unbound
+from tests.parts.web_scripts import answering, response
+from tests.parts.zones import Seal, SignedZones, Zone
+
+pytestmark = pytest.mark.needs("unbound", "posttls-finger")
+
+
+@unique
+class Outcome(StrEnum):
+    """What becomes of a delivery; the value is how the tables write it."""
+
+    VERIFIED = "verified"
+    ENCRYPTED = "encrypted"
+    CLEAR = "clear"
+    REFUSED = "refused"
+    """A connection was made, and was not what the policy asks for."""
+    DEFERRED = "deferred"
+    """No connection was made."""
+
+
+# What each of Postfix's levels would be in our configuration. Its `may` and `encrypt` ignore what
+# the destination publishes; ours do so under a dangerous name alone.
+LEVELS: Final[Mapping[Level, tuple[Statement, ...]]] = {
+    Level.MAY: (dangerous_lowering_statement(TLSLevel.OPPORTUNISTIC, setting="may"),),
+    Level.ENCRYPT: (dangerous_lowering_statement(TLSLevel.ENCRYPTED, setting="encrypt"),),
+    Level.SECURE: (
+        configuration_statement(
+            TLSLevel.AUTHENTICATED, setting="secure", proofs=frozenset({PeerProof.PKIX})
+        ),
+    ),
+    Level.DANE: (),
+    Level.DANE_ONLY: (
+        configuration_statement(
+            TLSLevel.AUTHENTICATED, setting="dane-only", proofs=frozenset({PeerProof.DANE})
+        ),
+    ),
+}
+
+# Zone of the domain, server, its TLSA records, and the outcome at each level.
+TABLE: Final = """\
+zone        server      tlsa    may        encrypt    secure     dane       dane-only
+signed      valid       none    encrypted  encrypted  verified   encrypted  deferred
+signed      other-name  none    encrypted  encrypted  refused    encrypted  deferred
+signed      expired     none    encrypted  encrypted  refused    encrypted  deferred
+signed      early       none    encrypted  encrypted  refused    encrypted  deferred
+signed      self        none    encrypted  encrypted  refused    encrypted  deferred
+signed      stranger    none    encrypted  encrypted  refused    encrypted  deferred
+signed      cut-short   none    encrypted  encrypted  refused    encrypted  deferred
+signed      client      none    encrypted  encrypted  refused    encrypted  deferred
+signed      clear       none    clear      refused    refused    clear      deferred
+signed      refusing    none    clear      refused    refused    clear      deferred
+signed      breaking    none    clear      refused    refused    clear      deferred
+signed      valid       key     encrypted  encrypted  verified   verified   verified
+signed      other-name  key     encrypted  encrypted  refused    verified   verified
+signed      expired     key     encrypted  encrypted  refused    verified   verified
+signed      self        key     encrypted  encrypted  refused    verified   verified
+signed      client      key     encrypted  encrypted  refused    verified   verified
+signed      valid       wrong   encrypted  encrypted  verified   refused    refused
+signed      self        wrong   encrypted  encrypted  refused    refused    refused
+signed      valid       issuer  encrypted  encrypted  verified   verified   verified
+signed      other-name  issuer  encrypted  encrypted  refused    refused    refused
+signed      expired     issuer  encrypted  encrypted  refused    refused    refused
+signed      self        issuer  encrypted  encrypted  refused    refused    refused
+signed      client      issuer  encrypted  encrypted  refused    refused    refused
+signed      clear       key     clear      refused    refused    refused    refused
+signed      refusing    key     clear      refused    refused    refused    refused
+signed      breaking    key     clear      refused    refused    refused    refused
+signed      valid       pkix    encrypted  encrypted  verified   encrypted  deferred
+signed      self        pkix    encrypted  encrypted  refused    encrypted  deferred
+signed      clear       pkix    clear      refused    refused    refused    deferred
+unsigned    valid       none    encrypted  encrypted  verified   encrypted  deferred
+unsigned    valid       wrong   encrypted  encrypted  verified   encrypted  deferred
+unsigned    self        key     encrypted  encrypted  refused    encrypted  deferred
+unsigned    clear       key     clear      refused    refused    clear      deferred
+plain-host  valid       wrong   encrypted  encrypted  verified   encrypted  deferred
+plain-host  self        key     encrypted  encrypted  refused    encrypted  deferred
+plain-mx    valid       wrong   encrypted  encrypted  verified   encrypted  deferred
+forged      valid       key     deferred   deferred   deferred   deferred   deferred
+forged-host valid       key     deferred   deferred   deferred   deferred   deferred
+forged-tlsa valid       key     encrypted  encrypted  deferred   deferred   deferred
+silent-tlsa valid       key     encrypted  encrypted  deferred   deferred   deferred
+"""
+# Where Postfix's outcome is another by design: (zone, server, tlsa, level) to that and the reason.
+DIFFERENCES: Final[Mapping[tuple[str, str, str, Level], tuple[Outcome, str]]] = {
+    ("plain-mx", "valid", "wrong", Level.DANE): (
+        Outcome.REFUSED,
+        "RFC 7672 2.2.1 leaves it to the client: who forges the MX names another server",
+    ),
+    ("plain-mx", "valid", "wrong", Level.DANE_ONLY): (
+        Outcome.REFUSED,
+        "for the same reason Postfix connects; neither sends",
+    ),
+    ("forged-tlsa", "valid", "key", Level.SECURE): (
+        Outcome.VERIFIED,
+        "a level of Postfix's takes DANE's place, a rule of ours stands beside it: forged is forged",
+    ),
+    ("silent-tlsa", "valid", "key", Level.SECURE): (
+        Outcome.VERIFIED,
+        "a level of Postfix's takes DANE's place, a rule of ours stands beside it",
+    ),
+}
+
+# Policy, zone, server, TLSA, and the outcome where nothing is configured (RFC 8461 4, 5).
+MTA_STS_TABLE: Final = """\
+policy      zone        server      tlsa    outcome
+enforce     unsigned    valid       none    verified
+enforce     unsigned    other-name  none    refused
+enforce     unsigned    expired     none    refused
+enforce     unsigned    self        none    refused
+enforce     unsigned    stranger    none    refused
+enforce     unsigned    clear       none    refused
+enforce     unsigned    breaking    none    refused
+elsewhere   unsigned    valid       none    deferred
+testing     unsigned    valid       none    verified
+testing     unsigned    self        none    encrypted
+testing     unsigned    clear       none    clear
+off         unsigned    self        none    encrypted
+redirected  unsigned    self        none    encrypted
+impostor    unsigned    self        none    encrypted
+malformed   unsigned    self        none    encrypted
+enforce     signed      self        key     verified
+enforce     signed      valid       wrong   refused
+elsewhere   signed      self        key     verified
+enforce     signed      valid       pkix    verified
+enforce     signed      self        pkix    refused
+enforce     signed      valid       none    verified
+enforce     forged-tlsa valid       key     deferred
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A destination; `policy` is that of MTA-STS, empty for none."""
+
+    zone: str
+    server: str
+    tlsa: str
+    policy: str = ""
+
+    @property
+    def label(self) -> str:
+        return "-".join(filter(None, (self.policy, self.server, self.tlsa)))
+
+    @property
+    def domain(self) -> str:
+        return f"{self.label}.{self.zone}.test"
+
+    @property
+    def host(self) -> str:
+        return f"{self.label}.mx.{HOSTS.get(self.zone, self.zone)}.test"
+
+
+# The zone of the hosts, where it is not that of the domains.
+HOSTS: Final = {"plain-host": "unsigned", "plain-mx": "signed", "forged-host": "forged"}
+ZONES: Final = {
+    "signed": Seal.SIGNED,
+    "unsigned": Seal.UNSIGNED,
+    "plain-host": Seal.SIGNED,
+    "plain-mx": Seal.UNSIGNED,
+    "forged": Seal.BOGUS,
+    "forged-host": Seal.SIGNED,
+    "forged-tlsa": Seal.SIGNED,
+    "silent-tlsa": Seal.SIGNED,
+}
+
+
+def rows(table: str) -> list[dict[str, str]]:
+    header, *lines = (line.split() for line in table.splitlines())
+    return [dict(zip(header, line, strict=True)) for line in lines]
+
+
+CASES: Final = [
+    (Situation(row["zone"], row["server"], row["tlsa"]), level, Outcome(row[level]))
+    for row in rows(TABLE)
+    for level in Level
+]
+MTA_STS_CASES: Final = [
+    (Situation(row["zone"], row["server"], row["tlsa"], row["policy"]), Outcome(row["outcome"]))
+    for row in rows(MTA_STS_TABLE)
+]
+SITUATIONS: Final = tuple(
+    dict.fromkeys([*(case[0] for case in CASES), *(case[0] for case in MTA_STS_CASES)])
+)
+
+# -- certificates ---------------------------------------------------------------------------------
+
+
+def leaf(subject: str, *names: str, issuer: Issued | None, **differences: object) -> Issued:
+    presented = tuple(x509.DNSName(name) for name in names)
+    spec = Spec(subject=subject, names=presented, **differences)  # type: ignore[arg-type]
+    return issue(spec, issuer)
+
+
+NAMES: Final = tuple(f"*.mx.{zone}.test" for zone in ZONES)
+TOP: Final = issue(ROOT, None)
+MIDDLE: Final = issue(authority("Middle"), TOP)
+STRANGER: Final = issue(authority("Stranger"), None)
+_CLIENT: Final = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+CHAINS: Final[Mapping[str, tuple[Issued, ...]]] = {
+    "valid": (leaf("valid", *NAMES, issuer=MIDDLE), MIDDLE),
+    "other-name": (leaf("other", "customer.example", issuer=MIDDLE), MIDDLE),
+    "expired": (leaf("expired", *NAMES, issuer=MIDDLE, days=(-3, -1)), MIDDLE),
+    "early": (leaf("early", *NAMES, issuer=MIDDLE, days=(1, 3)), MIDDLE),
+    "self": (leaf("self", *NAMES, issuer=None),),
+    "stranger": (leaf("strange", *NAMES, issuer=STRANGER), STRANGER),
+    "cut-short": (leaf("cut short", *NAMES, issuer=MIDDLE),),
+    "client": (leaf("client", *NAMES, issuer=MIDDLE, purposes=_CLIENT), MIDDLE),
+}
+
+
+def context_of(directory: Path, name: str, chain: tuple[Issued, ...]) -> ssl.SSLContext:
+    file = directory / f"{name}.pem"
+    file.write_bytes(chain[0].key_pem + b"".join(one.pem for one in chain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+# -- servers --------------------------------------------------------------------------------------
+
+
+def sealing(context: ssl.SSLContext) -> Script:
+    def script(talk: Talk) -> None:
+        greet(talk, "STARTTLS")
+        if talk.hear() == "STARTTLS":
+            talk.say("220 go ahead")
+            talk.seal(context)
+            hello(talk)
+            take_quit(talk)
+
+    return script
+
+
+def in_clear(talk: Talk) -> None:
+    greet(talk)
+    take_quit(talk)
+
+
+def refusing(talk: Talk) -> None:
+    greet(talk, "STARTTLS")
+    if talk.hear() == "STARTTLS":
+        talk.say("454 4.7.0 not now")
+        take_quit(talk)
+
+
+def breaking(talk: Talk) -> None:
+    greet(talk, "STARTTLS")
+    if talk.hear() == "STARTTLS":
+        talk.say("220 go ahead")
+        talk.take()
+        talk.reset()
+    # Whoever does not ask for TLS is heard out.
+    talk.say("221 bye")
+    talk.end()
+
+
+SERVERS: Final = tuple([*CHAINS, "clear", "refusing", "breaking"])
+ADDRESSES: Final = {name: f"127.0.0.{number}" for number, name in enumerate(SERVERS, start=11)}
+WEB_ADDRESSES: Final = {
+    one.label + one.zone: f"127.0.1.{number}"
+    for number, one in enumerate((one for one in SITUATIONS if one.policy), start=1)
+}
+
+
+def policy_file(situation: Situation) -> bytes:
+    mode = {"off": "none", "testing": "testing", "malformed": "sometimes"}.get(situation.policy)
+    host = "elsewhere.example" if situation.policy == "elsewhere" else situation.host
+    return f"version: STSv1\nmode: {mode or 'enforce'}\nmx: {host}\nmax_age: 86400\n".encode()
+
+
+def web_script(directory: Path, situation: Situation) -> Script:
+    name = f"mta-sts.{situation.domain}"
+    issuer = STRANGER if situation.policy == "impostor" else TOP
+    context = context_of(directory, name, (leaf(name[:60], name, issuer=issuer),))
+    if situation.policy == "redirected":
+        there = f"Location: https://{name}/elsewhere.txt"
+        return answering(context, response(b"", there, status="302 Found"))
+    return answering(context, response(policy_file(situation)))
+
+
+# -- the DNS --------------------------------------------------------------------------------------
+
+
+def tlsa_records(situation: Situation) -> list[TLSA]:
+    own = CHAINS.get(situation.server, CHAINS["valid"])[0].der
+    match situation.tlsa:
+        case "key":
+            return [TLSA.of(own)]
+        case "wrong":
+            return [TLSA(3, 1, 1, bytes(32))]
+        case "issuer":
+            return [TLSA.of(MIDDLE.der, usage=Usage.DANE_TA)]
+        case "pkix":
+            return [TLSA.of(own, usage=Usage.PKIX_EE)]
+        case _:
+            return []
+
+
+def make_zones() -> SignedZones:
+    lines: dict[str, list[str]] = {zone: [] for zone in ZONES}
+    broken: list[str] = []
+    silent: list[Zone] = []
+    for one in SITUATIONS:
+        above = lines[HOSTS.get(one.zone, one.zone)]
+        lines[one.zone].append(f"{one.domain}. MX 10 {one.host}.")
+        above.append(f"{one.host}. A {ADDRESSES[one.server]}")
+        if one.zone == "silent-tlsa":
+            silent.append(Zone(f"_tcp.{one.host}", seal=Seal.UNREACHABLE))
+        else:
+            above += [
+                f"_25._tcp.{one.host}. TLSA {record.usage} {record.selector} "
+                f"{record.matching_type} {record.data.hex()}"
+                for record in tlsa_records(one)
+            ]
+        if one.zone == "forged-tlsa":
+            broken.append(f"_25._tcp.{one.host}. TLSA")
+        if one.policy:
+            lines[one.zone] += [
+                f'_mta-sts.{one.domain}. TXT "v=STSv1; id=1;"',
+                f"mta-sts.{one.domain}. A {WEB_ADDRESSES[one.label + one.zone]}",
+            ]
+    return SignedZones(
+        *silent,
+        *(
+            Zone(
+                f"{name}.test",
+                "\n".join(dict.fromkeys(lines[name])),
+                seal,
+                tuple(broken) if name == "forged-tlsa" else (),
+            )
+            for name, seal in ZONES.items()
+        ),
+    )
+
+
+# -- the comparison -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All servers, in a namespace; `folder` has the files of the clients."""
+
+    namespace: NetworkNamespace
+    folder: Path
+
+    def ours(self, situation: Situation, level: Level) -> Outcome:
+        return self.namespace.within(lambda: outcome_of(run(self._explain(situation, level))))
+
+    def postfix(self, situation: Situation, level: Level) -> Report:
+        return ask_posttls_finger(self.namespace, self.folder, level, situation.domain)
+
+    async def _explain(self, situation: Situation, level: Level) -> ExplainedDestination:
+        return await explain_destination(
+            situation.domain,
+            network=BlockingNetwork(),
+            resolver=StubResolver(
+                name_servers=[NameServer.parse("127.0.0.1")], exchange=BlockingExchange()
+            ),
+            options=ConnectionOptions(trust=Trust.only(self.folder / "ca.pem")),
+            depth=Depth.CONNECTION,
+            local=LEVELS[level],
+        )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "main.cf").write_text(MAIN_CF)
+    (folder / "ca.pem").write_bytes(TOP.pem)
+    scripts: dict[str, Script] = {
+        name: sealing(context_of(folder, name, chain)) for name, chain in CHAINS.items()
+    }
+    scripts |= {"clear": in_clear, "refusing": refusing, "breaking": breaking}
+    with ExitStack() as stack:
+        namespace = stack.enter_context(NetworkNamespace())
+        stack.enter_context(unbound(make_zones(), namespace=namespace))
+
+        def serve(script: Script, address: str, port: int) -> None:
+            listener = namespace.listen(address, port)
+            stack.enter_context(HostileServer(script, listener=listener))
+
+        for name, address in ADDRESSES.items():
+            serve(scripts[name], address, 25)
+        for one in SITUATIONS:
+            if one.policy:
+                serve(web_script(folder, one), WEB_ADDRESSES[one.label + one.zone], 443)
+        yield World(namespace, folder)
+
+
+def outcome_of(explained: ExplainedDestination) -> Outcome:
+    if explained.problem is not None:
+        return Outcome.DEFERRED
+    (server,) = explained.servers
+    if server.trial is None:
+        return Outcome.DEFERRED
+    had = server.trial.outcome
+    if had is None:
+        assert isinstance(server.trial.problem, TLSError) or server.trial.problem is not None
+        return Outcome.REFUSED
+    if had.level is TLSLevel.NONE:
+        return Outcome.CLEAR
+    return Outcome.VERIFIED if had.level is TLSLevel.AUTHENTICATED else Outcome.ENCRYPTED
+
+
+def judged(report: Report, level: Level) -> Outcome | None:
+    """What smtp(8) makes of it at a level (postconf(5)); None where the report does not tell.
+
+    At `dane`, posttls-finger does not say whether a server without TLS had TLSA records.
+    """
+    if report.seen is Seen.NO_ANSWER or report.resorted:
+        return Outcome.DEFERRED
+    match report.seen:
+        case Seen.VERIFIED:
+            assert level not in (Level.MAY, Level.ENCRYPT)
+            return Outcome.VERIFIED
+        case Seen.TRUSTED | Seen.UNTRUSTED | Seen.ANONYMOUS:
+            if level in (Level.MAY, Level.ENCRYPT):
+                return Outcome.ENCRYPTED
+            unasked = level is Level.DANE and report.found_no_authority
+            return Outcome.ENCRYPTED if unasked else Outcome.REFUSED
+        case _:
+            if level is Level.DANE:
+                return None
+            return Outcome.CLEAR if level is Level.MAY else Outcome.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("situation", "level", "expected"),
+    CASES,
+    ids=[f"{one.domain}-{level}" for one, level, _ in CASES],
+)
+def test_the_outcomes_are_the_same(
+    world: World, situation: Situation, level: Level, expected: Outcome
+) -> None:
+    assert world.ours(situation, level) is expected
+    report = world.postfix(situation, level)
+    by_design = DIFFERENCES.get((situation.zone, situation.server, situation.tlsa, level))
+    their_own = by_design[0] if by_design else expected
+    assert judged(report, level) in (their_own, None), report
+
+
+@pytest.mark.parametrize(
+    ("situation", "expected"), MTA_STS_CASES, ids=[one.domain for one, _ in MTA_STS_CASES]
+)
+def test_mta_sts_is_applied_as_its_rfc_says(
+    world: World, situation: Situation, expected: Outcome
+) -> None:
+    assert world.ours(situation, Level.DANE) is expected
+
+
+def test_the_table_names_real_differences_only() -> None:
+    known = {(one.zone, one.server, one.tlsa, level): expected for one, level, expected in CASES}
+    for row, (outcome, _) in DIFFERENCES.items():
+        assert known[row] is not outcome
