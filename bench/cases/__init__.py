@@ -8,7 +8,9 @@ from bench.cases import (
     client_async_starttls,
     client_attachment_memory,
     client_blocking_plain,
+    dkim,
     intake_durable,
+    message_parse,
     server_discard,
     server_idle_memory,
 )
@@ -25,4 +27,10 @@ CASES: tuple[Case, ...] = (
     server_discard.BESIDE_SMTP_SERVER,
     server_idle_memory.CASE,
     intake_durable.CASE,
+    message_parse.BESIDE_DEFAULT_POLICY,
+    message_parse.BESIDE_COMPAT32,
+    message_parse.MEMORY,
+    dkim.SIGN_BESIDE_DKIMPY,
+    dkim.SIGN_BESIDE_RSA,
+    dkim.VERIFY,
 )

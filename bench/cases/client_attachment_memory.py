@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.case import Case, Contender, Server
 from bench.parts.mail import RECIPIENT, SENDER
-from bench.parts.processes import memory_in_mebibytes
+from bench.parts.processes import peak_growth
 from bench.parts.programs import package_version
 from bench.parts.sink import smtp_sink, smtp_sink_version
 
@@ -32,18 +31,6 @@ def _file_of(megabytes: int) -> Iterator[Path]:
         yield path
 
 
-def _growth(send: Callable[[], None]) -> float:
-    """Return how far above the present the process's resident memory rises in `send`, in MiB.
-
-    Linux forgets the peak so far when 5 is written to clear_refs (proc(5)); getrusage would tell
-    that of the process which started this one.
-    """
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before = memory_in_mebibytes(os.getpid())
-    send()
-    return memory_in_mebibytes(os.getpid(), "VmHWM") - before
-
-
 def measure_ours(server: Server, size: int) -> float:
     """Send one message with a file of `size` MB; return the growth of peak memory in MiB."""
     from postseal import Attachment, Mailer, Message
@@ -60,7 +47,7 @@ def measure_ours(server: Server, size: int) -> float:
 
     with _file_of(size) as path, Mailer(f"smtp+insecure://127.0.0.1:{server.port}") as mailer:
         mailer.verify()
-        return _growth(send)
+        return peak_growth(send)
 
 
 def measure_smtplib(server: Server, size: int) -> float:
@@ -82,7 +69,7 @@ def measure_smtplib(server: Server, size: int) -> float:
 
     with _file_of(size) as path, smtplib.SMTP("127.0.0.1", server.port) as client:
         client.noop()
-        return _growth(send)
+        return peak_growth(send)
 
 
 CASE = Case(

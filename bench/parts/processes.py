@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -19,6 +20,7 @@ __all__ = [
     "allow_files",
     "announced_server",
     "memory_in_mebibytes",
+    "peak_growth",
     "python_server",
     "wait_for_greeting",
 ]
@@ -78,3 +80,15 @@ def memory_in_mebibytes(pid: int, figure: str = "VmRSS") -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     [line] = [line for line in status.splitlines() if line.startswith(f"{figure}:")]
     return int(line.split()[1]) / 1024
+
+
+def peak_growth(work: Callable[[], None]) -> float:
+    """Return how far above the present the process's resident memory rises in `work`, in MiB.
+
+    Linux forgets the peak so far when 5 is written to clear_refs (proc(5)); getrusage would tell
+    that of the process which started this one.
+    """
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = memory_in_mebibytes(os.getpid())
+    work()
+    return memory_in_mebibytes(os.getpid(), "VmHWM") - before

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postseal.dns import Resolver
+from postseal.send.network import Network
 from postseal.serve.first_run import Announcement
 from postseal.serve.platform import Platform, serving
 from postseal.serve.settings import Settings
+from postseal.tls import Trust
 
 _PORTS: dict[str, object] = {
     "listeners": {name: {"port": 0} for name in ("submission", "submissions", "mx")},
@@ -43,7 +45,7 @@ class House:
         return f"smtp://{self.username}@127.0.0.1:{self.port('submission')}"
 
 
-def house_settings(directory: Path, **tables: Mapping[str, object]) -> Settings:
+def house_settings(directory: Path, **tables: object) -> Settings:
     """Make settings with ports that the system chooses; `tables` are those of the file."""
     return Settings.load(
         overrides={"data_directory": str(directory / "data"), **_PORTS, **tables},
@@ -55,8 +57,10 @@ async def keep_house(
     directory: Path,
     *,
     resolver: Resolver | None = None,
+    network: Network | None = None,
+    web_trust: Trust | None = None,
     delivery: Mapping[str, object] | None = None,
-    **tables: Mapping[str, object],
+    **tables: object,
 ) -> AsyncIterator[House]:
     """Run the platform in `directory`; the credential of a first run is kept beside its data."""
     settings = house_settings(directory, delivery=delivery or {}, **tables)
@@ -66,6 +70,8 @@ async def keep_house(
         assert made.credential is not None
         kept.write_text(f"{made.credential.name} {made.credential.password.reveal()}")
 
-    async with serving(settings, announce=announce, resolver=resolver) as platform:
+    async with serving(
+        settings, announce=announce, resolver=resolver, network=network, web_trust=web_trust
+    ) as platform:
         username, _, password = kept.read_text().partition(" ")
         yield House(platform, settings.data_directory, username, password)

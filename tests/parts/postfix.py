@@ -70,6 +70,8 @@ smtpd_tls_chain_files = {chain_files}
 smtpd_tls_wrappermode = {wrappermode}
 smtpd_tls_received_header = yes
 smtpd_tls_loglevel = 1
+
+smtpd_discard_ehlo_keywords = {hidden_extensions}
 """
 
 # Users, by Cyrus SASL and a password file of its own; who has not logged in may do nothing.
@@ -128,8 +130,8 @@ class Postfix:
 
     With a certificate it requires TLS (`smtpd_tls_security_level=encrypt`), from the first octet
     where `implicit_tls` says so; without one it offers none. With a `user` it takes mail from that
-    one alone, and never their password in clear. Its port is known from the beginning and refuses
-    connections while it is not running.
+    one alone, and never their password in clear. It does not offer its `hidden_extensions`. Its
+    port is known from the beginning and refuses connections while it is not running.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class Postfix:
         domains: tuple[str, ...] = ("example.org",),
         implicit_tls: bool = False,
         user: SaslUser | None = None,
+        hidden_extensions: tuple[str, ...] = (),
     ) -> None:
         program = find_part("postfix")
         if user is not None:
@@ -150,6 +153,7 @@ class Postfix:
         self._domains = domains
         self._implicit_tls = implicit_tls
         self._user = user
+        self._hidden_extensions = hidden_extensions
         self._port = ReservedPort()
         self._root = Path(tempfile.mkdtemp(prefix="postfix-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -249,6 +253,7 @@ class Postfix:
             security_level="encrypt" if self._certificate else "none",
             chain_files=chain_files,
             wrappermode="yes" if self._implicit_tls else "no",
+            hidden_extensions=", ".join(self._hidden_extensions),
         )
         if self._user:
             main += _SASL_MAIN.format(root=root, realm=_SASL_REALM)

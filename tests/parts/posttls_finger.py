@@ -41,6 +41,15 @@ class Seen(StrEnum):
     NO_ANSWER = "a lookup failed"
 
 
+@unique
+class Records(StrEnum):
+    """What it had of TLSA records."""
+
+    USABLE = "usable"
+    UNUSABLE = "unusable"
+    NONE = "none"
+
+
 _PEER: Final = r"\S+\[[0-9.]+\]:25"
 _OUTCOMES: Final = (
     (rf"(Verified|Trusted|Untrusted|Anonymous) TLS connection established to {_PEER}: .*", None),
@@ -52,33 +61,30 @@ _OUTCOMES: Final = (
         Seen.NO_ANSWER,
     ),
 )
-# They say why; the outcome stands in a line of its own.
+_USABLE: Final = r"DNSSEC-signed TLSA record: .*"
+_UNUSABLE: Final = r"warning: \S+ unsupported TLSA .*"
+# They say how and why; the outcome stands in a line of its own.
 _REMARKS: Final = (
-    rf"{_PEER}: (?:subject_CN=|matched peername: |Matched DANE ).*",
-    rf"(?:server )?certificate verification failed for {_PEER}: (.*)",
-    r"warning: \S+ unsupported TLSA .*",
+    _USABLE,
+    _UNUSABLE,
+    r"initializing the client-side TLS engine",
+    rf"setting up TLS connection to {_PEER}",
+    rf"{_PEER}: (?:TLS cipher list|SNI hostname|depth=|subject_CN=|matched |Matched ).*",
+    rf"(?:server )?certificate verification failed for {_PEER}: .*",
     r"warning: DANE TLSA lookup problem: .*",
+    r"warning: no MX host for \S+ has a valid address record",
+    r"MX RRset insecure: log verified as trusted",
     r'no (?:usable )?TLSA records found, resorting to "secure"',
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of the connection, and the lines that say why."""
+    """What came of the connection, and what it had to judge the server by."""
 
     seen: Seen
-    remarks: tuple[str, ...]
-
-    @property
-    def resorted(self) -> bool:
-        """Whether it went on without TLSA records, which Postfix itself does not (dane-only)."""
-        return any("resorting to" in remark for remark in self.remarks)
-
-    @property
-    def found_no_authority(self) -> bool:
-        """Whether it looked for an authority, and so had no TLSA records to go by."""
-        reasons = (": untrusted issuer", ": self-signed certificate")
-        return any(reason in remark for remark in self.remarks for reason in reasons)
+    records: Records
+    output: str
 
 
 def ask_posttls_finger(
@@ -86,14 +92,13 @@ def ask_posttls_finger(
 ) -> Report:
     """Let it connect to a destination; `folder` has `main.cf`, and `ca.pem` with the authority.
 
-    At the DANE levels it trusts no authority, or it would not tell what vouched for the server.
-    At `secure` the name that counts is that of the host, as MTA-STS and our PKIX want it.
+    Where an authority vouches, it is for the name of the host, as MTA-STS and our PKIX want it.
     """
-    program = ["env", f"MAIL_CONFIG={folder}", "posttls-finger", "-c", "-l", level.value]
-    if level not in (Level.DANE, Level.DANE_ONLY):
-        program += ["-F", str(folder / "ca.pem")]
-    names = [] if level in (Level.MAY, Level.ENCRYPT) else ["hostname"]
-    done = namespace.run(*program, domain, *names)
+    done = namespace.run(
+        *("env", f"MAIL_CONFIG={folder}", "posttls-finger", "-c", "-L", "routine,verbose"),
+        *("-F", folder / "ca.pem", "-l", level.value, domain),
+        *([] if level in (Level.MAY, Level.ENCRYPT) else ["hostname"]),
+    )
     assert done.returncode == 0, done.stderr
     return read_report(done.stdout + done.stderr)
 
@@ -101,7 +106,7 @@ def ask_posttls_finger(
 def read_report(output: str) -> Report:
     """Read its lines; without an outcome among them the server had not offered TLS."""
     seen: list[Seen] = []
-    remarks: list[str] = []
+    records = Records.NONE
     for line in output.splitlines():
         prefix, _, text = line.partition(": ")
         assert prefix == "posttls-finger", line
@@ -111,6 +116,9 @@ def read_report(output: str) -> Report:
                 break
         else:
             assert any(re.fullmatch(remark, text) for remark in _REMARKS), line
-            remarks.append(text)
+        if re.fullmatch(_USABLE, text):
+            records = Records.USABLE
+        elif re.fullmatch(_UNUSABLE, text) and records is Records.NONE:
+            records = Records.UNUSABLE
     assert len(seen) <= 1, output
-    return Report(seen[0] if seen else Seen.NO_TLS, tuple(remarks))
+    return Report(seen[0] if seen else Seen.NO_TLS, records, output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -19,6 +19,8 @@ class AttemptRow:
     tls_version: str | None
     tls_cipher: str | None
     authenticated_by: str
+    explanation: str = field(default="", compare=False)
+    enhanced_code: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def read_deliveries(data_directory: Path) -> list[DeliveryRow]:
         attempts: dict[int, list[AttemptRow]] = {}
         for delivery, *columns in reader.execute(
             "SELECT delivery_id, outcome, phase, text, tls_level, tls_version, tls_cipher,"
-            " authenticated_by FROM attempts ORDER BY id"
+            " authenticated_by, explanation, enhanced_code FROM attempts ORDER BY id"
         ):
             attempts.setdefault(delivery, []).append(AttemptRow(*columns))
         rows = reader.execute(

@@ -34,7 +34,7 @@ class Receiver:
 
     With a `certificate` it offers STARTTLS, and takes mail in clear all the same. `on_recipient`
     and `on_message` give the replies; a `size_limit` of 0 is none. `messages` holds what came,
-    refused or not.
+    refused or not. With `breaks_handshakes` it offers a TLS that nobody gets.
     """
 
     certificate: ServerCertificate | None = None
@@ -43,6 +43,7 @@ class Receiver:
     on_recipient: Callable[[str], str] = lambda _: "250 2.1.5 OK"
     on_message: Callable[[ReceivedMessage], Awaitable[str]] = _take
     size_limit: int = 0
+    breaks_handshakes: bool = False
     messages: list[ReceivedMessage] = field(default_factory=list)
     connections: int = 0
     goodbyes: int = 0
@@ -54,6 +55,10 @@ class Receiver:
         if self.certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.certificate.chain_file)
+            if self.breaks_handshakes:
+                # In TLS 1.3 the client would not notice before it has said EHLO again.
+                context.maximum_version = ssl.TLSVersion.TLSv1_2
+                context.verify_mode = ssl.CERT_REQUIRED
 
         def accept() -> Any:
             self.connections += 1

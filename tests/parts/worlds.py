@@ -32,6 +32,7 @@ class AnyMailer(Protocol):
         content: Content,
         *,
         size: int | None = None,
+        is_8bit: bool = False,
         is_binary: bool = False,
         framing: Framing = Framing.AUTOMATIC,
         options: DeliveryOptions | None = None,

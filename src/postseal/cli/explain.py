@@ -11,7 +11,8 @@ import typer
 
 from postseal.address import Address, ascii_domain
 from postseal.cli.examining import ExitStatus, examination
-from postseal.cli.output import print_result
+from postseal.cli.explained_text import explained_text
+from postseal.cli.layout import print_sections
 from postseal.errors import InvalidAddress, InvalidInput, MissingExtra
 from postseal.send.blocking import BlockingNetwork, run
 from postseal.send.connection import ConnectionOptions
@@ -21,7 +22,7 @@ from postseal.send.explaining import Depth, explain_destination
 from postseal.tls import INTERMEDIATE, TLSLevel, Trust, client_context
 
 if TYPE_CHECKING:
-    from postseal.dns import Resolver
+    from postseal.dns.stub import StubResolver
 
 __all__ = ["explain"]
 
@@ -95,11 +96,13 @@ def tls(
         trust = Trust.system() if ca_file is None else Trust.only(ca_file)
         # A file that cannot be used is no matter of the destination's.
         client_context(trust, TLSLevel.AUTHENTICATED, INTERMEDIATE)
+        asked = _resolver(resolver, timeout, dangerous_trust_ad_beyond_loopback)
         explained = run(
             explain_destination(
                 name,
                 network=BlockingNetwork(),
-                resolver=_resolver(resolver, timeout, dangerous_trust_ad_beyond_loopback),
+                resolver=asked,
+                can_validate=bool(asked.trusted_servers()),
                 options=ConnectionOptions(trust=trust),
                 depth=Depth.CONNECTION if connect else Depth.POLICY,
                 port=port,
@@ -143,7 +146,7 @@ def _resolver(
     given: str | None,
     timeout: float,
     dangerous_trust_ad_beyond_loopback: bool,  # noqa: FBT001  # an option, handed on
-) -> Resolver:
+) -> StubResolver:
     try:
         from postseal.dns.exchange import BlockingExchange
         from postseal.dns.name_servers import NameServer
@@ -166,6 +169,4 @@ def _show(explained: ExplainedDestination, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(explained_json(explained), indent=2))
         return
-    from postseal.cli.explained_text import explained_text
-
-    print_result(explained_text(explained))
+    print_sections(explained_text(explained))

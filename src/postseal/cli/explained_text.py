@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from postseal.cli.layout import Row, Section
 from postseal.cli.output import terminal_safe
-from postseal.dns import Lookup
+from postseal.dns import Answer, Lookup, NameDoesNotExist
 from postseal.dns.recording import RecordedLookup, ResourceRecord
 from postseal.errors import MailError
 from postseal.send.explained import Action, ExplainedDestination, ExplainedServer, Trial, Verdict
@@ -25,77 +24,83 @@ __all__ = ["explained_text"]
 
 _MAX_RECORDS: Final = 8
 _MAX_SHOWN: Final = 120
-_DAY: Final = 86_400
-_ACTION_STYLES: Final = {Action.DELIVER: "green", Action.DEFER: "yellow", Action.REFUSE: "red"}
+_GOOD, _DOUBTFUL, _BAD = "green", "yellow", "red"
+_ACTION_STYLES: Final = {Action.DELIVER: _GOOD, Action.DEFER: _DOUBTFUL, Action.REFUSE: _BAD}
 _VERDICTS: Final = {
-    Verdict.CLEAN: ("green", "nothing falls short of what the policies ask"),
-    Verdict.FALLS_SHORT: ("red", "falls short of what the policies ask; see above"),
-    Verdict.INCONCLUSIVE: ("yellow", "inconclusive: something could not be had; see above"),
+    Verdict.CLEAN: (_GOOD, "clean: nothing falls short of what the policies ask"),
+    Verdict.FALLS_SHORT: (_BAD, "falls short of what the policies ask: see above"),
+    Verdict.INCONCLUSIVE: (_DOUBTFUL, "inconclusive: something could not be had, see above"),
 }
 
-_Row = tuple[str, str | Text]
 
-
-def explained_text(explained: ExplainedDestination) -> RenderableType:
+def explained_text(explained: ExplainedDestination) -> Iterator[Section]:
     """Lay out an explanation for a terminal; nothing in it obeys a stranger."""
-    parts: list[RenderableType] = [
-        *_section(Text(f"Mail to {explained.domain}"), _destination_rows(explained))
-    ]
+    yield Section(Text(f"Mail to {explained.domain}"), tuple(_destination_rows(explained)))
     for server in explained.servers:
-        parts += ["", *_section(_server_title(server), _server_rows(server))]
-    return Group(*parts, "", *_section(Text("Result"), _result_rows(explained)))
+        yield Section(Text(_server_title(server)), tuple(_server_rows(server)))
+    yield Section(Text("Result"), tuple(_result_rows(explained)))
 
 
-def _section(title: Text, rows: Iterator[_Row]) -> Iterator[RenderableType]:
-    title.stylize("bold")
-    yield title
-    table = Table.grid(padding=(0, 1, 0, 2))
-    table.add_column(width=10, no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for label, value in rows:
-        table.add_row(label, value if isinstance(value, Text) else Text(terminal_safe(value)))
-    yield table
+def _row(label: str, value: str, style: str = "") -> Row:
+    return Row(label, Text(terminal_safe(value), style=style))
 
 
-def _destination_rows(explained: ExplainedDestination) -> Iterator[_Row]:
-    yield from _lookup_rows(explained.lookups)
-    if explained.problem is not None:
-        yield "problem", _problem_text(explained.problem)
-    if explained.mta_sts is not None:
-        yield "MTA-STS", _mta_sts_text(explained.mta_sts)
+def _destination_rows(explained: ExplainedDestination) -> Iterator[Row]:
+    yield from _lookup_rows(explained.lookups, explained.domain)
+    if (found := explained.mta_sts) is not None:
+        yield _row("MTA-STS", _mta_sts_text(found))
+        if found.problem is not None:
+            yield _row("problem", _problem_text(found.problem), _DOUBTFUL)
+    if isinstance(explained.problem, NameDoesNotExist):
+        yield _row("problem", f"There is no such domain: is {explained.domain} spelt right?", _BAD)
+    elif explained.problem is not None:
+        yield _row("problem", _problem_text(explained.problem), _BAD)
 
 
-def _server_title(server: ExplainedServer) -> Text:
+def _server_title(server: ExplainedServer) -> str:
     if server.preference is None:
-        return Text(f"{server.host} (the domain itself: there is no MX record)")
-    return Text(f"{server.host} (preference {server.preference})")
+        return f"{server.host}, the domain itself: there is no MX record"
+    return f"{server.host}, preference {server.preference}"
 
 
-def _server_rows(server: ExplainedServer) -> Iterator[_Row]:
-    yield from _lookup_rows(server.lookups)
+def _server_rows(server: ExplainedServer) -> Iterator[Row]:
+    yield from _lookup_rows(server.lookups, server.host)
     if server.dane is not None and server.dane.dns is DNSState.INSECURE:
-        yield "TLSA", "not asked for: what leads to the server is not signed"
+        yield _row("TLSA", "not asked for: what leads to the server is not signed")
     if server.problem is not None:
-        yield "problem", _problem_text(server.problem)
+        yield _row("problem", _problem_text(server.problem), _BAD)
     if server.decision is not None:
         yield from _decision_rows(server.decision)
     if server.trial is not None:
         yield from _trial_rows(server.trial)
-    yield "sender", _action_text(server.action)
+    yield _action_row(server.action)
 
 
-def _lookup_rows(lookups: Sequence[RecordedLookup]) -> Iterator[_Row]:
+def _lookup_rows(lookups: Sequence[RecordedLookup], subject: str) -> Iterator[Row]:
+    """Show what the DNS said; the name is left out where the section's title has it."""
     for one in lookups:
         label = "addresses" if one.lookup is Lookup.ADDRESSES else one.lookup.value
-        if one.answer is None:
-            yield label, f"{one.name}: {one.problem.text if one.problem else 'no answer'}"
-            continue
-        records = ", ".join(map(_shown, one.answer.records[:_MAX_RECORDS])) or "none"
-        if (more := len(one.answer.records) - _MAX_RECORDS) > 0:
-            records += f" and {more} more"
-        alias = f" (an alias of {one.answer.name})" if one.answer.name != one.name else ""
-        seal = "authentic" if one.answer.authentic else "not authentic"
-        yield label, f"{one.name}{alias}: {records} [{seal}]"
+        value = Text(terminal_safe("" if one.name == subject else f"{one.name}: "))
+        if one.answer is not None:
+            value.append(terminal_safe(_records_text(one.answer, one.name)))
+            value.append_text(_seal(is_authentic=one.answer.authentic))
+        elif isinstance(one.problem, NameDoesNotExist):
+            value.append("there is no such name")
+            value.append_text(_seal(is_authentic=one.problem.authentic))
+        elif one.problem is not None:
+            value.append(terminal_safe(one.problem.text), style=_BAD)
+        yield Row(label, value)
+
+
+def _records_text(answer: Answer[ResourceRecord], name: str) -> str:
+    shown = ", ".join(map(_shown, answer.records[:_MAX_RECORDS])) or "none"
+    if (more := len(answer.records) - _MAX_RECORDS) > 0:
+        shown += f" and {more} more"
+    return shown if answer.name == name else f"{shown} at {answer.name}, of which it is an alias"
+
+
+def _seal(*, is_authentic: bool) -> Text:
+    return Text(" [authentic]", _GOOD) if is_authentic else Text(" [not authentic]", "dim")
 
 
 def _shown(record: ResourceRecord) -> str:
@@ -104,51 +109,58 @@ def _shown(record: ResourceRecord) -> str:
 
 
 def _mta_sts_text(found: DiscoveredPolicy) -> str:
-    if found.policy is None:
-        return _problem_text(found.problem) if found.problem else "no policy"
-    policy = found.policy
+    if (policy := found.policy) is None:
+        return "no policy" if found.problem is None else "no policy that could be had"
     names = ", ".join(policy.mx[:_MAX_RECORDS]) or "no server"
-    return f"mode {policy.mode} for {names}, for {policy.max_age / _DAY:.3g} days"
+    if (more := len(policy.mx) - _MAX_RECORDS) > 0:
+        names += f" and {more} more"
+    return f"mode {policy.mode}, mx {names}, max_age {policy.max_age}"
 
 
-def _decision_rows(decision: Decision) -> Iterator[_Row]:
+def _decision_rows(decision: Decision) -> Iterator[Row]:
     if isinstance(decision, Deliver):
-        yield "policy", str(decision.policy)
+        yield _row("policy", str(decision.policy))
     explanation = decision.explanation
     decisive = explanation.decisive
-    yield "rule", str(decisive)
+    yield _row("rule", str(decisive))
     for other in explanation.heard:
         if other is not decisive:
-            yield "also", str(other)
+            yield _row("also", str(other))
     for other, why in explanation.set_aside:
-        yield "set aside", f"{other}; because {why}"
-    yield "to change", decisive.remedy
+        yield _row("set aside", f"{other}; {why}")
+    yield _row("to change", decisive.remedy)
 
 
-def _trial_rows(trial: Trial) -> Iterator[_Row]:
+def _trial_rows(trial: Trial) -> Iterator[Row]:
     for shortfall in trial.shortfalls:
-        yield "tried", Text(terminal_safe(_problem_text(shortfall)), style="yellow")
+        yield _row("tried", _problem_text(shortfall), _DOUBTFUL)
     if trial.problem is not None:
-        yield "connection", Text(terminal_safe(_problem_text(trial.problem)), style="red")
-    if trial.outcome is not None:
-        style = "yellow" if trial.outcome.level is TLSLevel.NONE else "green"
-        where = f"{trial.peer_address}: {trial.outcome}"
-        yield "connection", Text(terminal_safe(where), style=style)
+        yield _row("connection", _problem_text(trial.problem), _BAD)
+    if (outcome := trial.outcome) is not None:
+        style = _DOUBTFUL if outcome.level is TLSLevel.NONE else _GOOD
+        yield _row("connection", f"{trial.peer_address}: {outcome}", style)
     for statement in trial.fallen_short:
-        yield "not met", Text(terminal_safe(str(statement)), style="yellow")
+        yield _row("not met", str(statement), _DOUBTFUL)
 
 
-def _result_rows(explained: ExplainedDestination) -> Iterator[_Row]:
+def _result_rows(explained: ExplainedDestination) -> Iterator[Row]:
+    if not explained.can_validate:
+        yield _row(
+            "DNSSEC",
+            "unknown: no name server on loopback was asked, and others are not believed about it. "
+            "Whether DANE applies cannot be told.",
+            _DOUBTFUL,
+        )
     if explained.left_out:
-        yield "left out", f"{explained.left_out} more servers were not examined"
-    yield "sender", _action_text(explained.action)
+        yield _row("left out", f"{explained.left_out} more servers were not examined")
+    yield _action_row(explained.action)
     style, words = _VERDICTS[explained.verdict]
-    yield "verdict", Text(words, style=style)
+    yield _row("verdict", words, style)
 
 
-def _action_text(action: Action) -> Text:
-    return Text(f"would {action.value}", style=_ACTION_STYLES[action])
+def _action_row(action: Action) -> Row:
+    return _row("sender", f"would {action.value}", _ACTION_STYLES[action])
 
 
 def _problem_text(problem: MailError) -> str:
-    return f"{problem.text}. {problem.hint}" if problem.hint else problem.text
+    return f"{problem.text}. {problem.hint}" if problem.hint else f"{problem.text}."

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.text import Text
 
 from postseal.errors import InvalidInput, MailError
 
-__all__ = ["errors_as_lines", "print_result", "show", "show_error", "terminal_safe"]
+__all__ = ["errors_as_lines", "show", "show_error", "terminal_safe"]
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _results = Console(highlight=False, soft_wrap=True)
@@ -23,11 +23,6 @@ _USAGE = 2
 def show(label: str, value: str) -> None:
     """Print one line of a result, its label in a column of its own."""
     _results.print(Text(f"{label:<12}", style="bold"), Text(terminal_safe(value)), sep="")
-
-
-def print_result(result: RenderableType) -> None:
-    """Print what is laid out already, as wide as the terminal."""
-    Console(highlight=False).print(result)
 
 
 @contextmanager

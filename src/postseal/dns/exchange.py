@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from postseal.dns.name_servers import NameServer
+from postseal.errors import MailError
 
 __all__ = ["AsyncioExchange", "BlockingExchange", "Exchange"]
 
@@ -37,6 +38,10 @@ class Exchange(Protocol):
     async def stream(self, query: bytes, server: NameServer, seconds: float) -> bytes:
         """Ask by TCP; the answer has 65,535 octets at most (RFC 1035 4.2.2)."""
         ...
+
+    async def settle(self, questions: Sequence[Callable[[], Awaitable[T]]]) -> list[T | MailError]:
+        """Ask several questions, at once where that can be; the errors are among the answers."""
+        return [await _settled(ask) for ask in questions]
 
 
 class AsyncioExchange(Exchange):
@@ -69,6 +74,9 @@ class AsyncioExchange(Exchange):
                 raise _cut_off() from None
             finally:
                 writer.transport.abort()
+
+    async def settle(self, questions: Sequence[Callable[[], Awaitable[T]]]) -> list[T | MailError]:
+        return await asyncio.gather(*map(_settled, questions))
 
 
 class BlockingExchange(Exchange):
@@ -128,6 +136,13 @@ class _Conversation(asyncio.DatagramProtocol, Generic[T]):
     def error_received(self, exc: Exception) -> None:
         if not self.outcome.done():
             self.outcome.set_exception(exc)
+
+
+async def _settled(ask: Callable[[], Awaitable[T]]) -> T | MailError:
+    try:
+        return await ask()
+    except MailError as error:
+        return error
 
 
 def _framed(query: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
@@ -24,7 +25,7 @@ from postseal.dns.name_servers import NameServer, system_name_servers
 from postseal.dns.records import addresses_of, exchangers_of, texts_of, tlsa_of
 from postseal.dns.resolver import Resolver
 from postseal.dns.wire import Response, parse_response
-from postseal.errors import Phase
+from postseal.errors import MailError, Phase
 from postseal.tls.tlsa import TLSA
 
 __all__ = ["StubResolver"]
@@ -70,22 +71,17 @@ class StubResolver(Resolver):
         return texts_of(await self._ask(name, RdataType.TXT))
 
     async def addresses(self, host: str) -> Answer[IPv4Address | IPv6Address]:
-        found: list[Answer[IPv4Address | IPv6Address]] = []
-        missing: NameDoesNotExist | None = None
-        failure: ResolverFailure | None = None
-        for rdtype in (RdataType.A, RdataType.AAAA):
-            try:
-                found.append(addresses_of(await self._ask(host, rdtype)))
-            except NameDoesNotExist as error:
-                missing = error
-            except BogusAnswer:
-                raise
-            except ResolverFailure as error:
-                # Name servers that know nothing of AAAA are still about; A will do then.
-                failure = error
+        both = [partial(self._ask, host, rdtype) for rdtype in (RdataType.A, RdataType.AAAA)]
+        settled = await self._exchange.settle(both)
+        troubles = [one for one in settled if isinstance(one, MailError)]
+        for trouble in troubles:
+            if isinstance(trouble, BogusAnswer):
+                raise trouble
+        # Name servers that know nothing of AAAA are still about; A will do then.
+        found = [addresses_of(one) for one in settled if isinstance(one, Answer)]
         records = tuple(record for answer in found for record in answer.records)
-        if not records and (trouble := missing or failure):
-            raise trouble
+        if not records and troubles:
+            raise next((one for one in troubles if isinstance(one, NameDoesNotExist)), troubles[-1])
         return Answer(
             records,
             all(answer.authentic for answer in found),

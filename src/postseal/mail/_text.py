@@ -1,12 +1,12 @@
-"""What no header may hold, and how an error shows the place of it."""
+"""What no header or text may hold, and how an error shows the place of it."""
 
 from __future__ import annotations
 
 import re
 
-from postseal.errors import InvalidHeader
+from postseal.errors import InvalidHeader, InvalidInput
 
-__all__ = ["excerpt", "refuse_controls"]
+__all__ = ["excerpt", "refuse_controls", "utf8_octets"]
 
 # C0 and C1 controls, the line separators of Unicode, and lone surrogates, which UTF-8 cannot hold.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -25,6 +25,18 @@ def refuse_controls(text: str, what: str) -> None:
             f"at position {position + 1}: {excerpt(text, position)}",
             hint="Remove it, or put a space in its place.",
         )
+
+
+def utf8_octets(text: str, what: str) -> bytes:
+    """Encode a text; raises `InvalidInput` for a lone surrogate, which no encoding can write."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"{what} holds the lone surrogate U+{ord(text[error.start]):04X} "
+            f"at position {error.start + 1}",
+            hint="It was decoded wrongly; decode its source with errors='replace'.",
+        ) from None
 
 
 def excerpt(text: str, position: int = 0) -> str:

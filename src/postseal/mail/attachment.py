@@ -6,18 +6,25 @@ import mimetypes
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from postseal.errors import InvalidHeader, InvalidInput
 from postseal.mail._text import excerpt, refuse_controls
-from postseal.mail.content import BytesContent, Content, FileContent, PathContent, ReadableFile
+from postseal.mail.content import (
+    BytesContent,
+    Content,
+    FileContent,
+    IterableContent,
+    PathContent,
+    ReadableFile,
+)
 from postseal.mail.encodings import base64_chunks, base64_size
 from postseal.mail.parameters import ContentType
 
-__all__ = ["Attachment"]
+__all__ = ["Attachment", "check_filename"]
 
 _UNKNOWN = "application/octet-stream"
 # What `mimetypes` calls an encoding is the type of the file as it is.
@@ -45,7 +52,7 @@ class Attachment:
     content: Content
 
     def __post_init__(self) -> None:
-        _check_filename(self.filename)
+        check_filename(self.filename)
         media_type = ContentType.parse(self.content_type).media_type
         if _COMPOSITE.match(media_type):
             raise InvalidHeader(
@@ -95,6 +102,18 @@ class Attachment:
         """
         return cls._of(filename, content_type, FileContent(file))
 
+    @classmethod
+    def from_iterable(
+        cls, pieces: Iterable[bytes], *, filename: str, content_type: str | None = None
+    ) -> Self:
+        """Attach octets that come in pieces of any size, as from a generator.
+
+        They are asked for when the message is written. An iterable that can be started anew, as a
+        list can, is written again; of an iterator, a second time raises `InvalidInput`. The size
+        of the message is unknown.
+        """
+        return cls._of(filename, content_type, IterableContent(pieces))
+
     @property
     def encoded_size(self) -> int | None:
         """The octets that `encoded` yields, None if the content's size is unknown."""
@@ -106,9 +125,10 @@ class Attachment:
 
         Raises `InvalidInput` if it cannot be read, or its size is not what it was.
         """
-        return base64_chunks(self._counted())
+        return base64_chunks(self.pieces())
 
-    def _counted(self) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the content as it is; raises `InvalidInput` as `encoded` does."""
         expected = self.content.size
         count = 0
         for piece in self.content.read():
@@ -138,7 +158,8 @@ def _frozen(data: object) -> bytes:
     )
 
 
-def _check_filename(filename: str) -> None:
+def check_filename(filename: str) -> None:
+    """Raise `InvalidHeader` for a name that no `Attachment` may have."""
     refuse_controls(filename, "a file name")
     if filename in {"", ".", ".."}:
         raise InvalidHeader(f"{filename!a} is no file name")

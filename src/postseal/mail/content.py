@@ -1,4 +1,4 @@
-"""Where the octets of an attachment come from: memory, a file by its path, or an open file.
+"""Where the octets of an attachment come from: memory, a path, an open file, or an iterable.
 
 They are read in pieces, each time the message is written, so that memory does not grow with them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import SEEK_END, FileIO
@@ -16,7 +16,14 @@ from typing import Protocol, Self, runtime_checkable
 
 from postseal.errors import InvalidInput
 
-__all__ = ["BytesContent", "Content", "FileContent", "PathContent", "ReadableFile"]
+__all__ = [
+    "BytesContent",
+    "Content",
+    "FileContent",
+    "IterableContent",
+    "PathContent",
+    "ReadableFile",
+]
 
 # A multiple of 57, so that each piece is whole lines of base64.
 _PIECE = 57 * 1024
@@ -146,6 +153,43 @@ class FileContent(Content):
             return _octets(self._file.read(_PIECE))
 
 
+class IterableContent(Content):
+    """Octets in pieces as somebody yields them; an iterator gives them only once."""
+
+    __slots__ = ("_pieces", "_used")
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        if isinstance(pieces, (bytes, bytearray, memoryview, str)) or not isinstance(
+            pieces, Iterable
+        ):
+            raise InvalidInput(
+                f"{type(pieces).__name__} is no iterable of pieces",
+                hint="Use Attachment.from_bytes for octets in one piece.",
+            )
+        self._pieces = pieces
+        self._used = False
+
+    @property
+    def size(self) -> None:
+        return None
+
+    def check(self) -> None:
+        if self._used and isinstance(self._pieces, Iterator):
+            raise InvalidInput(
+                "the attached iterator was read already and cannot be started anew",
+                hint="Give a list, or use Attachment.from_path, to write a message more than once.",
+            )
+
+    def read(self) -> Iterator[bytes]:
+        self.check()
+        self._used = True
+        with _reading("the attached iterable"):
+            for piece in self._pieces:
+                octets = _octets(piece)
+                for start in range(0, len(octets), _PIECE):
+                    yield octets[start : start + _PIECE]
+
+
 @runtime_checkable
 class _SeekableFile(ReadableFile, Protocol):
     def seekable(self) -> bool: ...
@@ -159,7 +203,7 @@ def _octets(piece: object) -> bytes:
     if isinstance(piece, bytes):
         return piece
     raise InvalidInput(
-        f"the attached file gives {type(piece).__name__}, not bytes",
+        f"the attachment gives {type(piece).__name__}, not bytes",
         hint="Open it in binary mode." if isinstance(piece, str) else None,
     )
 

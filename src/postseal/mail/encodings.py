@@ -9,7 +9,7 @@ from enum import StrEnum, unique
 from operator import itemgetter
 from struct import iter_unpack
 
-from postseal.errors import InvalidInput
+from postseal.mail._text import utf8_octets
 
 __all__ = [
     "BOUNDARY_START",
@@ -57,14 +57,7 @@ def encode_text(text: str) -> tuple[TransferEncoding, bytes]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text and not text.endswith("\n"):
         text += "\n"
-    try:
-        lines = text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InvalidInput(
-            f"the text holds the lone surrogate U+{ord(text[error.start]):04X} "
-            f"at position {error.start + 1}",
-            hint="It was decoded wrongly; decode its source with errors='replace'.",
-        ) from None
+    lines = utf8_octets(text, "the text")
     if _is_plain(lines):
         return TransferEncoding.SEVEN_BIT, lines.replace(b"\n", b"\r\n")
     quoted = quoted_printable(lines)

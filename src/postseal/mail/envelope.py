@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from postseal.address import Address, ascii_domain
 from postseal.errors import InvalidInput
 
-__all__ = ["Envelope"]
+__all__ = ["MAX_RECIPIENTS", "Envelope"]
 
-_MAX_RECIPIENTS = 10_000
+MAX_RECIPIENTS = 10_000
+"""The most that one envelope takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class Envelope:
             unique.setdefault((recipient.local, ascii_domain(recipient.domain)), recipient)
         if not unique:
             raise InvalidInput("there is no recipient", hint="Give one in to, cc or bcc.")
-        if len(unique) > _MAX_RECIPIENTS:
+        if len(unique) > MAX_RECIPIENTS:
             raise InvalidInput(
-                f"{len(unique)} recipients are more than the {_MAX_RECIPIENTS} of one envelope",
+                f"{len(unique)} recipients are more than the {MAX_RECIPIENTS} of one envelope",
                 hint="Send several messages.",
             )
         object.__setattr__(self, "recipients", tuple(unique.values()))

@@ -2,55 +2,60 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING
 
-from postseal.address import Address, ascii_domain
-from postseal.errors import InvalidHeader, InvalidInput
-from postseal.mail._text import excerpt
+from postseal.address import ascii_domain
+from postseal.errors import InvalidInput
+from postseal.mail._field import FieldWriter
+from postseal.mail.arguments import (
+    HeadersLike,
+    MailboxesLike,
+    MailboxLike,
+    checked_body,
+    checked_date,
+    checked_message_id,
+    labels_from,
+    mailbox_from,
+    mailboxes_from,
+    message_ids_from,
+    metadata_from,
+    other_headers,
+)
 from postseal.mail.attachment import Attachment
+from postseal.mail.calendar import Calendar
 from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.envelope import Envelope
+from postseal.mail.flowed import TextLayout
 from postseal.mail.headers import Header
 from postseal.mail.mailbox import Mailbox, mailbox_field
-from postseal.mail.mime import Part, Segment, attachment_part, joined, multipart, text_part
+from postseal.mail.marks import PRIORITY_FIELDS, AutoSubmitted, Priority
+from postseal.mail.mime import Part, Segment, joined
+from postseal.mail.tree import Bodies, check_report_type
+from postseal.mail.unsubscribing import unsubscribe_fields, unsubscribe_uris
 
-__all__ = ["HeadersLike", "MailboxLike", "MailboxesLike", "Message"]
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
-MailboxLike: TypeAlias = str | Mailbox | Address
-"""One mailbox. A string holds exactly one, so no text of strangers can add recipients."""
+    from postseal.mail.answers import Quote, ReplyTo
 
-MailboxesLike: TypeAlias = MailboxLike | Iterable[MailboxLike]
-"""One mailbox or several."""
-
-HeadersLike: TypeAlias = Mapping[str, str] | Iterable[Header | tuple[str, str]]
-"""Extra header fields in the order of writing; only a sequence can repeat a name."""
+__all__ = ["Message", "MissingText", "written_date"]
 
 # 128 bits, more than anybody guesses or draws twice.
 _TOKEN_OCTETS = 16
-_MAX_MESSAGE_ID = 250
-_DOT_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+"
-# RFC 5322 3.6.4, without the obsolete forms.
-_MESSAGE_ID = re.compile(rf"<{_DOT_ATOM}@(?:{_DOT_ATOM}|\[[!-Z^-~]*+\])>\Z")
-_REPORT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,31}\Z")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_ARGUMENTS = {
-    "bcc": "bcc",
-    "cc": "cc",
-    "date": "date",
-    "from": "from_",
-    "message-id": "message_id",
-    "reply-to": "reply_to",
-    "sender": "sender",
-    "subject": "subject",
-    "to": "to",
-}
-# Written by the message itself, or, as Bcc, to be seen by nobody.
-_NOT_EXTRA = re.compile(r"content-|mime-version\Z|resent-bcc\Z", re.IGNORECASE)
+
+
+@unique
+class MissingText(StrEnum):
+    """What stands for the text where only HTML is given."""
+
+    FROM_HTML = "from-html"
+    LEFT_OUT = "left-out"
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -63,11 +68,16 @@ class Message:
     offset. Message-ID, date and boundaries are fixed then as well: each writing gives the same
     octets.
 
-    The body is `text`, or `html`, or both as alternatives, and `attachments` behind them in their
-    order. A text always ends with a line end. `bcc` is part of the envelope and never written.
-    With `report_type`, the whole is a multipart/report of that type (RFC 6522): the text is for
-    people, and the one attachment the report for programs.
-    Strings stand for mailboxes everywhere, one in each.
+    The body is `text`, `amp`, `html` and `calendar` as alternatives, as far as they are given, and
+    `attachments` behind them in their order. HTML without a text gets one that is made of it,
+    unless `missing_text` says otherwise. HTML refers to `inline_images` by their file names. A
+    text always ends with a line end; `TextLayout.FLOWED` lets readers wrap it. With
+    `report_type`, the whole is a multipart/report of that type (RFC 6522): the text is for people,
+    and the one attachment the report for programs.
+
+    `bcc` is part of the envelope and never written. `list_unsubscribe` are URIs, an `https:` one
+    for one click (RFC 8058). `tags` and `metadata` are no headers: transports that speak to a mail
+    service hand them on. Strings stand for mailboxes everywhere, one in each.
     """
 
     from_: tuple[Mailbox, ...]
@@ -78,10 +88,22 @@ class Message:
     reply_to: tuple[Mailbox, ...]
     subject: str | None
     text: str | None
+    text_layout: TextLayout
+    missing_text: MissingText
+    amp: str | None
     html: str | None
+    calendar: Calendar | None
+    inline_images: tuple[Attachment, ...]
     attachments: tuple[Attachment, ...]
     report_type: str | None
+    in_reply_to: tuple[str, ...]
+    references: tuple[str, ...]
+    list_unsubscribe: tuple[str, ...]
+    auto_submitted: AutoSubmitted | None
+    priority: Priority | None
     headers: tuple[Header, ...]
+    tags: tuple[str, ...]
+    metadata: tuple[tuple[str, str], ...]
     date: datetime
     message_id: str
     envelope: Envelope = field(init=False, compare=False)
@@ -98,10 +120,22 @@ class Message:
         reply_to: MailboxesLike = (),
         subject: str | None = None,
         text: str | None = None,
+        text_layout: TextLayout = TextLayout.FIXED,
+        missing_text: MissingText = MissingText.FROM_HTML,
+        amp: str | None = None,
         html: str | None = None,
+        calendar: Calendar | None = None,
+        inline_images: Iterable[Attachment] = (),
         attachments: Iterable[Attachment] = (),
         report_type: str | None = None,
+        in_reply_to: str | Iterable[str] = (),
+        references: str | Iterable[str] = (),
+        list_unsubscribe: str | Iterable[str] = (),
+        auto_submitted: AutoSubmitted | None = None,
+        priority: Priority | None = None,
         headers: HeadersLike = (),
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         date: datetime | None = None,
         message_id: str | None = None,
         clock: Clock = local_now,
@@ -111,7 +145,7 @@ class Message:
 
         A Message-ID is made of random letters and the domain of the first author.
         """
-        authors = _mailboxes(from_)
+        authors = mailboxes_from(from_)
         if not authors:
             raise InvalidInput("the message has no author", hint="Give one in from_.")
         if sender is None and len(authors) > 1:
@@ -121,27 +155,66 @@ class Message:
             )
         put = object.__setattr__
         put(self, "from_", authors)
-        put(self, "to", _mailboxes(to))
-        put(self, "cc", _mailboxes(cc))
-        put(self, "bcc", _mailboxes(bcc))
-        put(self, "sender", None if sender is None else _mailbox(sender))
-        put(self, "reply_to", _mailboxes(reply_to))
+        put(self, "to", mailboxes_from(to))
+        put(self, "cc", mailboxes_from(cc))
+        put(self, "bcc", mailboxes_from(bcc))
+        put(self, "sender", None if sender is None else mailbox_from(sender))
+        put(self, "reply_to", mailboxes_from(reply_to))
         put(self, "subject", subject)
-        put(self, "text", text)
-        put(self, "html", html)
+        put(self, "text", checked_body(text, "text"))
+        put(self, "text_layout", TextLayout(text_layout))
+        put(self, "missing_text", MissingText(missing_text))
+        put(self, "amp", checked_body(amp, "amp"))
+        put(self, "html", checked_body(html, "html"))
+        put(self, "calendar", calendar)
+        put(self, "inline_images", tuple(inline_images))
         put(self, "attachments", tuple(attachments))
+        if report_type is not None:
+            check_report_type(report_type)
         put(self, "report_type", report_type)
-        self._check_report()
-        put(self, "headers", _extra_headers(headers))
-        put(self, "date", _checked_date(clock() if date is None else date))
+        put(self, "in_reply_to", message_ids_from(in_reply_to, "in_reply_to"))
+        put(self, "references", message_ids_from(references, "references"))
+        put(self, "list_unsubscribe", unsubscribe_uris(list_unsubscribe))
+        put(self, "auto_submitted", auto_submitted and AutoSubmitted(auto_submitted))
+        put(self, "priority", priority and Priority(priority))
+        put(self, "headers", other_headers(headers, written=self._names_of_arguments()))
+        put(self, "tags", labels_from(tags, "tags"))
+        put(self, "metadata", metadata_from(metadata))
+        put(self, "date", checked_date(clock() if date is None else date))
         if message_id is None:
             domain = ascii_domain(authors[0].address.domain)
             message_id = f"<{random(_TOKEN_OCTETS).hex()}@{domain}>"
-        put(self, "message_id", _checked_message_id(message_id))
+        put(self, "message_id", checked_message_id(message_id))
         put(self, "envelope", self._make_envelope())
-        token = random(_TOKEN_OCTETS).hex()
-        root = _tree(self.text, self.html, self.attachments, self.report_type, token)
+        root = self._make_body(random(_TOKEN_OCTETS).hex())
         put(self, "_segments", joined((self._make_header(), root.fields, b"\r\n", *root.body)))
+
+    @classmethod
+    def from_email(
+        cls, email: EmailMessage, *, clock: Clock = local_now, random: RandomSource = random_octets
+    ) -> Message:
+        """Take over a message that was composed with the standard library.
+
+        It is written anew: texts, HTML, images, files and all header fields come along, and the
+        encodings are chosen afresh. Fields of its way and signatures over it do not (`Received`,
+        `Return-Path`, `DKIM-Signature`, `ARC-`...). Raises `InvalidInput` for one that has no
+        author or recipient, that the library cannot write, or that is signed or encrypted as a
+        whole.
+        """
+        from postseal.mail.email_message import message_from_email
+
+        return message_from_email(email, clock=clock, random=random)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, max_octets: int = 64 * 1024 * 1024) -> Message:
+        """Read what `to_json` gave; the result equals the message that it was made of.
+
+        Raises `InvalidInput`, which names the place, for anything else, and for more than
+        `max_octets` characters or octets.
+        """
+        from postseal.mail.as_json import message_from_json
+
+        return message_from_json(text, max_octets=max_octets)
 
     @property
     def size(self) -> int | None:
@@ -171,9 +244,67 @@ class Message:
         Raises `InvalidInput` at once if an attachment can be seen to be unreadable, and in the
         middle if that shows only then: what was written must be thrown away.
         """
-        for attachment in self.attachments:
-            attachment.content.check()
+        for file in (*self.inline_images, *self.attachments):
+            file.content.check()
         return self._written()
+
+    def reply(
+        self,
+        *,
+        from_: MailboxesLike,
+        text: str,
+        html: str | None = None,
+        to: ReplyTo | None = None,
+        quote: Quote | None = None,
+        clock: Clock = local_now,
+        random: RandomSource = random_octets,
+    ) -> Message:
+        """Answer the message; see `postseal.mail.answers.reply`."""
+        from postseal.mail import answers
+
+        return answers.reply(
+            self,
+            from_=from_,
+            text=text,
+            html=html,
+            to=to or answers.ReplyTo.AUTHOR,
+            quote=quote or answers.Quote.BELOW,
+            clock=clock,
+            random=random,
+        )
+
+    def forward(
+        self,
+        *,
+        from_: MailboxesLike,
+        to: MailboxesLike,
+        text: str = "",
+        clock: Clock = local_now,
+        random: RandomSource = random_octets,
+    ) -> Message:
+        """Pass the message on; see `postseal.mail.answers.forward`."""
+        from postseal.mail.answers import forward
+
+        return forward(self, from_=from_, to=to, text=text, clock=clock, random=random)
+
+    def to_email(self) -> EmailMessage:
+        """Give the message as the standard library has it, without Bcc, as it is written.
+
+        Attachments are read into memory; raises `InvalidInput` as `chunks` does.
+        """
+        from postseal.mail.email_message import email_from_message
+
+        return email_from_message(self)
+
+    def to_json(self, *, max_octets: int = 64 * 1024 * 1024) -> str:
+        """Give the message as one JSON object, with Bcc and the content of its attachments.
+
+        Raises `InvalidInput` for attachments of more than `max_octets` together, and as `chunks`
+        does.
+        """
+        from postseal.mail.as_json import message_to_json
+
+        return message_to_json(self, max_octets=max_octets)
 
     def __bytes__(self) -> bytes:
         return b"".join(self.chunks())
@@ -199,19 +330,15 @@ class Message:
             else:
                 yield from segment.encoded()
 
-    def _check_report(self) -> None:
-        if self.report_type is None:
-            return
-        if not _REPORT_TYPE.match(self.report_type):
-            raise InvalidHeader(
-                f"{excerpt(self.report_type)} is no report type", hint="Write it as tlsrpt."
-            )
-        # RFC 6522 3: a part for people, then one for programs.
-        if (self.text is None and self.html is None) or len(self.attachments) != 1:
-            raise InvalidInput(
-                "a report has a text and one attachment",
-                hint="Give the text for people, and the report as the attachment.",
-            )
+    def _names_of_arguments(self) -> frozenset[str]:
+        names: set[str] = set()
+        if self.list_unsubscribe:
+            names |= {"list-unsubscribe", "list-unsubscribe-post"}
+        if self.auto_submitted:
+            names.add("auto-submitted")
+        if self.priority:
+            names |= {"importance", "priority", "x-priority"}
+        return frozenset(names)
 
     def _make_envelope(self) -> Envelope:
         return Envelope(
@@ -219,8 +346,26 @@ class Message:
             tuple(mailbox.address for mailbox in (*self.to, *self.cc, *self.bcc)),
         )
 
+    def _make_body(self, token: str) -> Part:
+        text = self.text
+        if text is None and self.html is not None and self.missing_text is MissingText.FROM_HTML:
+            from postseal.mail.text_from_html import text_from_html
+
+            # HTML that says nothing without its pictures needs no empty text beside it.
+            text = text_from_html(self.html) or None
+        return Bodies(
+            text=text,
+            text_layout=self.text_layout,
+            amp=self.amp,
+            html=self.html,
+            calendar=self.calendar,
+            inline_images=self.inline_images,
+            attachments=self.attachments,
+            report_type=self.report_type,
+        ).to_part(token)
+
     def _make_header(self) -> bytes:
-        fields = [f"Date: {_written_date(self.date)}\r\n".encode("ascii")]
+        fields = [f"Date: {written_date(self.date)}\r\n".encode("ascii")]
         fields += [
             mailbox_field(name, mailboxes)
             for name, mailboxes in (
@@ -235,94 +380,31 @@ class Message:
         if self.subject is not None:
             fields.append(bytes(Header("Subject", self.subject)))
         fields.append(f"Message-ID: {self.message_id}\r\n".encode("ascii"))
+        if self.in_reply_to:
+            fields.append(_message_ids_field("In-Reply-To", self.in_reply_to))
+        if self.references:
+            fields.append(_message_ids_field("References", self.references))
+        if self.auto_submitted:
+            fields.append(f"Auto-Submitted: {self.auto_submitted}\r\n".encode("ascii"))
+        if self.priority:
+            fields.append(PRIORITY_FIELDS[self.priority])
+        fields.append(unsubscribe_fields(self.list_unsubscribe))
         fields += [bytes(header) for header in self.headers]
         fields.append(b"MIME-Version: 1.0\r\n")
         return b"".join(fields)
 
 
-def _mailboxes(given: MailboxesLike) -> tuple[Mailbox, ...]:
-    if isinstance(given, (str, Mailbox, Address)):
-        return (_mailbox(given),)
-    return tuple(map(_mailbox, given))
+def _message_ids_field(name: str, identifiers: tuple[str, ...]) -> bytes:
+    writer = FieldWriter(name)
+    for each in identifiers:
+        writer.token(each)
+    return writer.line().encode("ascii")
 
 
-def _mailbox(given: object) -> Mailbox:
-    if isinstance(given, str):
-        return Mailbox.parse(given)
-    if isinstance(given, Mailbox):
-        return given
-    if isinstance(given, Address):
-        return Mailbox("", given)
-    raise InvalidInput(
-        f"{excerpt(repr(given))} is no mailbox",
-        hint="Give a string, a Mailbox or an Address, or a list of them.",
-    )
-
-
-def _extra_headers(given: HeadersLike) -> tuple[Header, ...]:
-    pairs = given.items() if isinstance(given, Mapping) else given
-    headers = tuple(each if isinstance(each, Header) else Header(*each) for each in pairs)
-    for header in headers:
-        if argument := _ARGUMENTS.get(header.name.lower()):
-            raise InvalidHeader(f"{header.name} is no extra header", hint=f"Give it in {argument}.")
-        if _NOT_EXTRA.match(header.name):
-            raise InvalidHeader(
-                f"{header.name} is no extra header", hint="The message writes what it needs."
-            )
-    return headers
-
-
-def _checked_message_id(text: str) -> str:
-    if len(text) > _MAX_MESSAGE_ID or not _MESSAGE_ID.match(text):
-        raise InvalidHeader(
-            f"{excerpt(text)} is no Message-ID",
-            hint=f"Write <left@right> in ASCII, {_MAX_MESSAGE_ID} characters at most.",
-        )
-    return text
-
-
-def _checked_date(date: datetime) -> datetime:
-    offset = date.utcoffset()
-    if offset is None:
-        raise InvalidInput(
-            f"the date {date.isoformat()} has no offset from UTC",
-            hint="Take datetime.now().astimezone().",
-        )
-    # RFC 5322 3.3 knows whole minutes of offset, whole seconds, and no year before 1900.
-    if offset % timedelta(minutes=1):
-        date = date.astimezone(UTC)
-    if date.year < 1900:
-        raise InvalidInput(f"the date {date.isoformat()} is before 1900")
-    return date.replace(microsecond=0)
-
-
-def _written_date(date: datetime) -> str:
+def written_date(date: datetime) -> str:
+    """Write a date with its offset from UTC (RFC 5322 3.3)."""
     # The numbers are those of ISO 8601, and `strftime` would ask the locale for the names.
     year, _, time = date.isoformat().partition("-")
     clock, sign, offset = time[6:14], time[14], time[15:].replace(":", "")
     day, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
     return f"{day}, {date.day:02} {month} {year} {clock} {sign}{offset}"
-
-
-def _tree(
-    text: str | None,
-    html: str | None,
-    attachments: tuple[Attachment, ...],
-    report_type: str | None,
-    token: str,
-) -> Part:
-    parts: list[Part] = []
-    if text is not None or (html is None and not attachments):
-        parts.append(text_part("plain", text or ""))
-    if html is not None:
-        parts.append(text_part("html", html))
-    if len(parts) > 1:
-        parts = [multipart("alternative", parts, token=token)]
-    if attachments:
-        parts += map(attachment_part, attachments)
-        if report_type is None:
-            parts = [multipart("mixed", parts, token=token)]
-        else:
-            parameters = (("report-type", report_type),)
-            parts = [multipart("report", parts, token=token, parameters=parameters)]
-    return parts[0]

@@ -12,9 +12,17 @@ from typing import TypeAlias
 
 from postseal.mail.attachment import Attachment
 from postseal.mail.encodings import BOUNDARY_START, encode_text
-from postseal.mail.parameters import ContentType, Parameters, parameterized_field
+from postseal.mail.parameters import ContentType, parameterized_field
 
-__all__ = ["Part", "Segment", "attachment_part", "joined", "multipart", "text_part"]
+__all__ = [
+    "Part",
+    "Segment",
+    "attachment_part",
+    "image_part",
+    "joined",
+    "multipart",
+    "text_part",
+]
 
 Segment: TypeAlias = bytes | Attachment
 """A stretch of a body: octets as they are sent, or an attachment, which encodes itself."""
@@ -28,42 +36,51 @@ class Part:
     body: tuple[Segment, ...]
 
 
-def text_part(subtype: str, text: str) -> Part:
-    """Make a `text/` part in UTF-8, encoded as its content needs."""
+def text_part(subtype: str, text: str, *, parameters: str = "") -> Part:
+    """Make a `text/` part in UTF-8, encoded as its content needs.
+
+    `parameters` are written behind the charset as they are, `; name=token` each, few enough for
+    one line.
+    """
     encoding, body = encode_text(text)
     fields = (
-        f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
+        f"Content-Type: text/{subtype}; charset=utf-8{parameters}\r\n"
+        f"Content-Transfer-Encoding: {encoding}\r\n"
     )
     return Part(fields.encode("ascii"), (body,))
 
 
 def attachment_part(attachment: Attachment) -> Part:
     """Make a base64 part that is offered for saving under its file name (RFC 2183)."""
-    content_type = ContentType.parse(attachment.content_type)
-    fields = b"".join(
+    return Part(_file_fields(attachment, "attachment"), (attachment,))
+
+
+def image_part(image: Attachment, content_id: str) -> Part:
+    """Make a base64 part that is shown where the HTML refers to it (RFC 2392)."""
+    fields = _file_fields(image, "inline")
+    return Part(fields + f"Content-ID: <{content_id}>\r\n".encode("ascii"), (image,))
+
+
+def _file_fields(file: Attachment, disposition: str) -> bytes:
+    content_type = ContentType.parse(file.content_type)
+    return b"".join(
         (
             parameterized_field("Content-Type", content_type.media_type, content_type.parameters),
             b"Content-Transfer-Encoding: base64\r\n",
-            parameterized_field(
-                "Content-Disposition", "attachment", (("filename", attachment.filename),)
-            ),
+            parameterized_field("Content-Disposition", disposition, (("filename", file.filename),)),
         )
     )
-    return Part(fields, (attachment,))
 
 
-def multipart(
-    subtype: str, parts: Sequence[Part], *, token: str, parameters: Parameters = ()
-) -> Part:
+def multipart(subtype: str, parts: Sequence[Part], *, token: str, parameters: str = "") -> Part:
     """Put parts together in the given order (RFC 2046 5.1).
 
     `token` goes into the boundary: hexadecimal digits, 32 at most, which nobody can predict. A
-    multipart within one of the same subtype needs a token of its own. `parameters` are tokens, few
-    enough for one line.
+    multipart within one of the same subtype needs a token of its own. `parameters` are written
+    before the boundary as they are, ` name=value;` each, few enough for one line.
     """
     boundary = f"{BOUNDARY_START.decode('ascii')}{subtype}_{token}"
-    others = "".join(f" {name}={value};" for name, value in parameters)
-    fields = f'Content-Type: multipart/{subtype};{others}\r\n boundary="{boundary}"\r\n'
+    fields = f'Content-Type: multipart/{subtype};{parameters}\r\n boundary="{boundary}"\r\n'
     delimiter = f"--{boundary}".encode("ascii")
     segments: list[Segment] = []
     line_end = b""

@@ -27,7 +27,7 @@ __all__ = ["in_7_bits", "wants_7_bits"]
 
 
 def wants_7_bits(outgoing: Outgoing, extensions: Extensions) -> bool:
-    """Tell whether a server with these extensions may get the content in another form alone."""
+    """Tell whether content must, and may, be converted for a server with these extensions."""
     if outgoing.is_binary:
         is_taken = "BINARYMIME" in extensions and "CHUNKING" in extensions
     else:

@@ -106,7 +106,8 @@ class ExplainedDestination:
 
     `domain` is in A-labels. `lookups` are the questions to the DNS that are about the domain as a
     whole. Where there is a `problem`, such as a null MX, there are no servers. `left_out` counts
-    the servers beyond those that were examined.
+    the servers beyond those that were examined. `can_validate` is false where the resolver cannot
+    tell what is authentic.
     """
 
     domain: str
@@ -115,6 +116,7 @@ class ExplainedDestination:
     mta_sts: DiscoveredPolicy | None = None
     servers: tuple[ExplainedServer, ...] = ()
     left_out: int = 0
+    can_validate: bool = True
     problem: MailError | None = None
 
     @property
@@ -131,7 +133,8 @@ class ExplainedDestination:
         if self.problem is not None:
             return _verdict_after(self.problem)
         found = {server.verdict for server in self.servers}
-        if self.mta_sts is not None and self.mta_sts.problem is not None:
+        has_no_word = self.mta_sts is not None and self.mta_sts.problem is not None
+        if has_no_word or not self.can_validate:
             found.add(Verdict.INCONCLUSIVE)
         for verdict in (Verdict.FALLS_SHORT, Verdict.INCONCLUSIVE):
             if verdict in found:

@@ -34,6 +34,7 @@ def explained_json(explained: ExplainedDestination) -> dict[str, JSONValue]:
         "version": _VERSION,
         "domain": explained.domain,
         "port": explained.port,
+        "can_validate": explained.can_validate,
         "action": explained.action.value,
         "verdict": explained.verdict.value,
         "lookups": [_lookup(one) for one in explained.lookups],

@@ -52,6 +52,7 @@ async def explain_destination(
     depth: Depth = Depth.POLICY,
     local: Sequence[Statement] = (),
     cache: PolicyCache | None = None,
+    can_validate: bool = True,
     port: int = 25,
     timeout: float = 10.0,
 ) -> ExplainedDestination:
@@ -59,12 +60,15 @@ async def explain_destination(
 
     `options.trust` is for mail servers and for the web server of an MTA-STS policy. `local` is
     what configuration and memory say of the destination, `cache` where policies of earlier
-    deliveries are. A fetch and a connection take `timeout` seconds at most each; lookups take what
-    the resolver allows. Trouble of the destination's is in the result. Raises `MissingExtra` where
-    a policy has to be fetched without the package for it, and what the cache raises.
+    deliveries are. Without `can_validate` no answer of the resolver's is ever authentic, and no
+    result clean: whether DANE applies is not known then. A fetch takes `timeout` seconds at most,
+    and so does a server; lookups take what the resolver allows. Trouble of the destination's is in
+    the result. Raises `MissingExtra` where a policy has to be fetched without the package for it,
+    and what the cache raises.
     """
     inquiry = _Inquiry(network, resolver, options, cache, port, timeout)
-    return await inquiry.explain(domain, depth, tuple(local))
+    explained = await inquiry.explain(domain, depth, tuple(local))
+    return replace(explained, can_validate=can_validate)
 
 
 class _Inquiry:

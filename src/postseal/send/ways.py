@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from postseal.errors import Disconnected, MailError, Phase, StartTLSInjection, TLSError
+from postseal.errors import MailError, Phase, StartTLSInjection, TLSError
 from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.dane import DaneFinding
 from postseal.send.endpoint import Endpoint
@@ -77,11 +77,6 @@ async def connect(
 
 
 def is_shortfall(error: MailError) -> bool:
-    """Tell whether a server was reached that has not the TLS which was asked for.
-
-    Injected data is none: somebody is on the path, and gets no second chance.
-    """
-    if isinstance(error, StartTLSInjection):
-        return False
-    breaks_off = isinstance(error, Disconnected) and error.phase is Phase.HANDSHAKE
-    return isinstance(error, TLSError) or breaks_off
+    """Tell whether TLS was what failed, and nobody was seen to tamper with it."""
+    is_tls = isinstance(error, TLSError) or error.phase is Phase.HANDSHAKE
+    return is_tls and not isinstance(error, StartTLSInjection)

@@ -10,13 +10,14 @@ from typing import Final
 import structlog
 
 from postseal.address import Address
-from postseal.errors import MailError, Phase, StartTLSInjection, TLSError
+from postseal.errors import MailError, Phase, TLSError
 from postseal.mail import Envelope
 from postseal.send.connection import Connection
 from postseal.send.outgoing import Outgoing, ReadAnewAsync
 from postseal.send.pool import Pool
 from postseal.send.results import Delivery, Refusal
 from postseal.send.transaction import deliver
+from postseal.send.ways import is_shortfall
 from postseal.serve.destinations import Destinations
 from postseal.serve.experience import Experience
 from postseal.serve.routing import Errand, Router
@@ -178,7 +179,7 @@ class Attempts:
             try:
                 return pool, await pool.take(visit.deadline)
             except MailError as error:
-                if not _leaves_another_way(error):
+                if not is_shortfall(error):
                     raise
                 visit.note_tls_failure(error)
         pool = self._destinations.pool(last)
@@ -292,12 +293,6 @@ def _from_error(known: Attempt, error: MailError, now: float) -> Attempt:
         enhanced_code=error.enhanced_code or "",
         text=" ".join(part for part in (f"{error.text}.", error.hint) if part),
     )
-
-
-def _leaves_another_way(error: MailError) -> bool:
-    """Whether TLS was what failed, and nobody was seen to tamper with it."""
-    is_tls = isinstance(error, TLSError) or error.phase is Phase.HANDSHAKE
-    return is_tls and not isinstance(error, StartTLSInjection)
 
 
 def _says_nothing_of_the_message(error: MailError) -> bool:

@@ -9,7 +9,7 @@ from postseal.send.connection import Connection
 from postseal.send.network import Network
 from postseal.send.pool import Pool
 from postseal.send.sessions import SessionCache
-from postseal.serve.sealing import Way
+from postseal.send.ways import Way
 
 __all__ = ["Destinations"]
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+import structlog
+
 from postseal.errors import MailError, TLSError
 from postseal.serve.sealing import Hop
 from postseal.tls import TLSLevel, TLSOutcome
@@ -27,11 +29,13 @@ from postseal.tls.reports import (
 
 __all__ = ["Experience", "results_of"]
 
+_log = structlog.get_logger("postseal.serve.experience")
+
 
 class Experience:
     """Remembers levels, and counts results where `results` is somewhere to count them.
 
-    `clock` gives seconds since the epoch.
+    What cannot be kept is logged: no mail waits for it. `clock` gives seconds since the epoch.
     """
 
     def __init__(
@@ -56,10 +60,11 @@ class Experience:
         """Remember the level of a connection to a destination's server."""
         if not hop.destination:
             return
-        known = await self._levels.recall(hop.destination)
-        updated = self._rule.updated(known, outcome, now=self._clock())
-        if updated is not known:
-            await self._levels.remember(hop.destination, updated)
+        with _logged(hop):
+            known = await self._levels.recall(hop.destination)
+            updated = self._rule.updated(known, outcome, now=self._clock())
+            if updated is not known:
+                await self._levels.remember(hop.destination, updated)
 
     async def count(
         self, hop: Hop, outcome: TLSOutcome, error: MailError | None, *, peer_address: str = ""
@@ -68,8 +73,21 @@ class Experience:
         if self._results is None or not hop.destination:
             return
         day = day_of(datetime.fromtimestamp(self._clock(), UTC))
-        for result in results_of(hop, outcome, error, peer_address=peer_address):
-            await self._results.add(day, hop.destination, result)
+        with _logged(hop):
+            for result in results_of(hop, outcome, error, peer_address=peer_address):
+                await self._results.add(day, hop.destination, result)
+
+
+@contextlib.contextmanager
+def _logged(hop: Hop) -> Iterator[None]:
+    try:
+        yield
+    except MailError as error:
+        _log.error(
+            "what a connection taught could not be kept",
+            destination=hop.destination,
+            error=str(error),
+        )
 
 
 def results_of(

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -126,7 +127,7 @@ class TLSReporter:
         is_sent = False
         for send in self._ways(report, destinations, domain):
             try:
-                await send
+                await send()
                 is_sent = True
             except MailError as error:
                 log.warning("a TLS report could not be sent", error=str(error))
@@ -143,19 +144,22 @@ class TLSReporter:
 
     def _ways(
         self, report: Report, destinations: Sequence[ReportDestination], domain: str
-    ) -> list[Awaitable[None]]:
-        ways: list[Awaitable[None]] = []
+    ) -> Iterator[Callable[[], Awaitable[None]]]:
         mail = [one for one in destinations if isinstance(one, MailDestination)]
         if mail:
             message = tls_report_message(report, mail, policy_domain=domain, clock=self._now)
-            ways.append(self._post(message))
-        deadline = self._network.now() + _POST_TIMEOUT
-        ways += [
-            post_tls_report(self._network, report, one, deadline=deadline, trust=self._trust)
-            for one in destinations
-            if isinstance(one, HTTPSDestination)
-        ]
-        return ways
+            yield partial(self._post, message)
+        for one in destinations:
+            if isinstance(one, HTTPSDestination):
+                deadline = self._network.now() + _POST_TIMEOUT
+                yield partial(
+                    post_tls_report,
+                    self._network,
+                    report,
+                    one,
+                    deadline=deadline,
+                    trust=self._trust,
+                )
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

@@ -6,9 +6,8 @@ in the way of the connection; nothing is taken for less because a lookup failed.
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Iterable, MutableSequence
+from collections.abc import AsyncGenerator, Callable, MutableSequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Final
@@ -22,14 +21,15 @@ from postseal.send.mta_sts import DiscoveredPolicy, PolicyFinder
 from postseal.send.network import IPAddress
 from postseal.send.server_policy import Destination, decide_server, host_assurance
 from postseal.send.timeouts import Timeouts
+from postseal.send.ways import Way
 from postseal.serve.experience import Experience
-from postseal.serve.sealing import Hop, Way
+from postseal.serve.sealing import Hop
 from postseal.serve.setting_policies import DomainPolicy
 from postseal.serve.setting_routes import DEFAULT_ROUTE, Route
 from postseal.serve.settings import Settings
 from postseal.tls import Opening, TLSLevel, Trust
 from postseal.tls.dane import DaneRequirement, DNSState, TLSAState
-from postseal.tls.ladder import decide
+from postseal.tls.ladder import Deliver, decide
 from postseal.tls.mta_sts import MTAStsMode
 from postseal.tls.reports import AppliedPolicy
 from postseal.tls.requiretls import HostAssurance, TLSRequirement, requiretls_statement
@@ -113,17 +113,16 @@ class Router:
 
     async def _search(self, errand: Errand) -> _Search:
         domain = errand.domain
-        if domain.startswith("["):
+        if _is_literal(domain):
             mx: Answer[MX] = Answer((), authentic=False, name=domain, ttl=0.0)
             discovered = DiscoveredPolicy(domain, None)
             hosts: tuple[str, ...] = (_address_of(domain),)
         else:
-            mx, discovered = await asyncio.gather(
-                self._resolver.mx(domain), self._policies.find(domain)
-            )
+            mx = await self._resolver.mx(domain)
             hosts = exchangers(
                 domain, mx.records, our_name=self._settings.hostname, shuffle=self._shuffle
             )
+            discovered = await self._policies.find(domain)
         remembered = await self._experience.statement(domain)
         delivery = self._settings.delivery
         policy = delivery.policies.get(domain, DomainPolicy())
@@ -150,20 +149,12 @@ class Router:
             policy_problem=search.discovered.problem if destination.mta_sts is None else None,
         )
         try:
-            if destination.domain.startswith("["):
-                dane = _not_asked(host)
-                found: tuple[IPAddress, ...] = (ip_address(host),)
-            else:
-                dane = await find_dane(
-                    self._resolver,
-                    host,
-                    port=delivery.mx_port,
-                    next_hop=destination.domain,
-                    mx=search.mx,
-                )
-                found = (await self._resolver.addresses(host)).records
+            dane = await self._find_dane(host, search)
             hop = replace(hop, applied=_applied(destination, dane))
-            addresses = self._usable(host, found)
+            decision = decide_server(host, destination, dane)
+            addresses = frozenset[IPAddress]()
+            if isinstance(decision, Deliver):
+                addresses = await self._addresses(host, destination)
         except MailError as error:
             error.at(phase=Phase.RESOLVE, host=host)
             return replace(hop, obstacle=error)
@@ -175,11 +166,27 @@ class Router:
             beyond_this_machine=not delivery.dangerous_mx_on_this_machine,
         )
         endpoint = Endpoint(host, delivery.mx_port, Opening.STARTTLS, TLSLevel.NONE)
-        decision = decide_server(host, destination, dane)
         return hop.decided(decision, Way(endpoint, options), dane)
 
-    def _usable(self, host: str, found: Iterable[IPAddress]) -> frozenset[IPAddress]:
-        addresses = tuple(found)
+    async def _find_dane(self, host: str, search: _Search) -> DaneFinding:
+        destination = search.destination
+        if _is_literal(destination.domain):
+            return _not_asked(host)
+        return await find_dane(
+            self._resolver,
+            host,
+            port=self._settings.delivery.mx_port,
+            next_hop=destination.domain,
+            mx=search.mx,
+        )
+
+    async def _addresses(self, host: str, destination: Destination) -> frozenset[IPAddress]:
+        """Look up where to connect to; raise `PermanentlyRejected` where that is nowhere."""
+        addresses: tuple[IPAddress, ...]
+        if _is_literal(destination.domain):
+            addresses = (ip_address(host),)
+        else:
+            addresses = (await self._resolver.addresses(host)).records
         if not addresses:
             raise PermanentlyRejected(f"{host} has no address", enhanced_code="5.4.4")
         if not self._settings.delivery.dangerous_mx_on_this_machine:
@@ -204,7 +211,7 @@ class _Search:
 
     def remarks(self, host: str) -> tuple[str, ...]:
         domain = self.destination.domain
-        if domain.startswith("["):
+        if _is_literal(domain):
             found = f"{host} is the address that the recipient's has in brackets."
         elif self.destination.has_mx:
             kind = "authentic" if self.mx.authentic else "not authentic"
@@ -242,6 +249,10 @@ def _may_be_elsewhere(address: IPAddress) -> bool:
     mapped = address.ipv4_mapped if address.version == 6 else None
     real = mapped or address
     return not (real.is_loopback or real.is_unspecified or real.is_multicast)
+
+
+def _is_literal(domain: str) -> bool:
+    return domain.startswith("[")
 
 
 def _address_of(literal: str) -> str:

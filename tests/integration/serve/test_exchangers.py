@@ -6,6 +6,7 @@ All servers are on one port of different loopback addresses, as the servers of t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -21,19 +22,25 @@ from tests.parts.receiver import Receiver
 
 
 def _knowing(*records: MX) -> MemoryResolver:
-    resolver = MemoryResolver()
+    """example.org has these exchangers: `mx1.example.org` is 127.0.0.1, `mx2` 127.0.0.2..."""
+    resolver = MemoryResolver(authentic=False)
     resolver.add("example.org", *records)
+    for number in (1, 2, 3):
+        resolver.add(f"mx{number}.example.org", IPv4Address(f"127.0.0.{number}"))
     return resolver
 
 
 def _by_mx(port: int, **settings: object) -> Mapping[str, object]:
-    return {"mode": "live", "mx_port": port, **NEVER, **settings}
+    here = {"dangerous_mx_on_this_machine": True}
+    return {"mode": "live", "mx_port": port, **here, **NEVER, **settings}
 
 
 async def test_the_second_exchanger_takes_what_the_first_cannot(
     tmp_path: Path, certificate: ServerCertificate
 ) -> None:
-    resolver = _knowing(MX(10, "127.0.0.2"), MX(20, "127.0.0.1"), MX(30, "127.0.0.3"))
+    resolver = _knowing(
+        MX(10, "mx2.example.org"), MX(20, "mx1.example.org"), MX(30, "mx3.example.org")
+    )
     async with (
         Receiver(certificate) as receiver,
         keep_house(tmp_path, resolver=resolver, delivery=_by_mx(receiver.port)) as house,
@@ -51,7 +58,7 @@ async def test_opportunistic_tls_is_used_and_recorded_as_unauthenticated(tmp_pat
         Receiver(certificate) as receiver,
         keep_house(
             tmp_path,
-            resolver=_knowing(MX(10, "127.0.0.1")),
+            resolver=_knowing(MX(10, "mx1.example.org")),
             delivery=_by_mx(receiver.port),
         ) as house,
     ):
@@ -78,7 +85,7 @@ async def test_opportunistic_mail_to_a_server_without_tls_is_recorded_as_in_clea
         Receiver() as receiver,
         keep_house(
             tmp_path,
-            resolver=_knowing(MX(10, "127.0.0.1")),
+            resolver=_knowing(MX(10, "mx1.example.org")),
             delivery=_by_mx(receiver.port),
         ) as house,
     ):
@@ -95,7 +102,7 @@ async def test_where_tls_is_demanded_an_exchanger_without_it_gets_nothing(
         Receiver() as receiver,
         keep_house(
             tmp_path,
-            resolver=_knowing(MX(10, "127.0.0.1")),
+            resolver=_knowing(MX(10, "mx1.example.org")),
             delivery=_by_mx(receiver.port, mx_tls=mx_tls),
         ) as house,
     ):
@@ -113,7 +120,7 @@ async def test_an_exchanger_with_an_unverified_name_gets_nothing_where_that_is_d
         Receiver(certificate, host="127.0.0.2") as receiver,
         keep_house(
             tmp_path,
-            resolver=_knowing(MX(10, "127.0.0.2")),
+            resolver=_knowing(MX(10, "mx2.example.org")),
             delivery=_by_mx(receiver.port, mx_tls="authenticated"),
         ) as house,
     ):
@@ -131,13 +138,13 @@ async def test_a_refusal_is_final_although_there_is_another_exchanger(
         Receiver(certificate, host="127.0.0.2", port=first.port) as second,
         keep_house(
             tmp_path,
-            resolver=_knowing(MX(10, "127.0.0.1"), MX(20, "127.0.0.2")),
+            resolver=_knowing(MX(10, "mx1.example.org"), MX(20, "mx2.example.org")),
             delivery=_by_mx(first.port),
         ) as house,
     ):
         await submit(house)
         (row,) = await settled(house, "failed")
-        assert row.reason == "127.0.0.1 at rcpt: unknown"
+        assert row.reason == "mx1.example.org at rcpt: unknown"
         assert second.connections == 0
 
 

@@ -10,24 +10,20 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from postseal.dns import MX
+from postseal.dns import MX, Answer, Resolver
 from postseal.send.aio import AsyncioNetwork
 from postseal.serve.destinations import Destinations
-from postseal.serve.routing import Hop, Router
 from postseal.serve.settings import Settings
 from postseal.serve.storage import Lease, Outcome, StorageError, Store
 from postseal.serve.worker import Worker
+from postseal.testing import MemoryResolver
 from tests.parts.eventually import eventually
 from tests.parts.queue_view import DeliveryRow, read_deliveries
 from tests.parts.receiver import Receiver
+from tests.parts.routers import make_experience, make_router
 from tests.unit.serve.storage.samples import Clock, new_message
 
 START = 1_800_000_000.0
-
-
-class NoDNS:
-    async def mx(self, domain: str) -> tuple[MX, ...]:
-        raise AssertionError(f"{domain} has a route")
 
 
 def _settings(port: int, **delivery: object) -> Settings:
@@ -41,13 +37,14 @@ async def working(
     settings: Settings,
     *,
     clock: Callable[[], float],
-    router: Router | None = None,
+    resolver: Resolver | None = None,
 ) -> AsyncIterator[Worker]:
     """Run a worker on a store whose clock is the test's."""
     worker = Worker(
         store,
-        router or Router(settings, NoDNS()),
+        make_router(settings, resolver or MemoryResolver()),
         Destinations(AsyncioNetwork()),
+        make_experience(),
         settings.delivery,
         clock=clock,
         jitter=lambda: 0.5,
@@ -100,17 +97,14 @@ async def test_a_deferral_is_tried_again_when_it_is_due_and_not_before(
 async def test_a_defect_defers_one_message_and_the_next_is_sent(
     queue: Store, clock: Clock, tmp_path: Path
 ) -> None:
-    class Broken(Router):
-        async def hops(self, domain: str) -> tuple[Hop, ...]:
-            if domain == "broken.example":
-                raise ZeroDivisionError
-            return await super().hops(domain)
+    class Broken(MemoryResolver):
+        async def mx(self, domain: str) -> Answer[MX]:
+            raise ZeroDivisionError
 
     async with Receiver() as receiver:
         settings = _settings(receiver.port)
-        router = Broken(settings, NoDNS())
         with capture_logs() as logs:
-            async with working(queue, settings, clock=clock, router=router):
+            async with working(queue, settings, clock=clock, resolver=Broken()):
                 await queue.accept(new_message(recipients=["a@broken.example"]))
                 await queue.accept(new_message(recipients=["b@example.org"]))
                 await eventually(lambda: receiver.messages, what="the other message")

@@ -120,7 +120,12 @@ def attempt(outcome: DeliveryState, **changes: object) -> Attempt:
         tls_cipher="TLS_AES_256_GCM_SHA384",
         peer_certificate=FINGERPRINT,
         authenticated_by="PKIX",
-        policy="delivery.mx_tls",
+        policy="authenticated (configuration)",
+        explanation=(
+            "mx1.example.org is a mail exchanger of example.org; its MX records are authentic.",
+            "configuration requires authenticated: set by delivery.mx_tls.",
+            "To change that: Change delivery.mx_tls.",
+        ),
     )
     return replace(good, **changes)  # type: ignore[arg-type]
 
@@ -153,7 +158,7 @@ SENT_IN_CLEAR = attempt(
     tls_cipher=None,
     peer_certificate="",
     authenticated_by="",
-    policy="delivery.mx_tls = opportunistic",
+    policy="opportunistic (default)",
 )
 
 

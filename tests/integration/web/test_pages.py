@@ -94,7 +94,8 @@ async def test_the_hops_say_how_they_were_sealed(browser: httpx2.AsyncClient, st
         samples.FINGERPRINT,
         "PKIX",
         "250 2.0.0 Ok: queued as 4F2B81C0",
-        "delivery.mx_tls",
+        "authenticated (configuration)",
+        "To change that: Change delivery.mx_tls.",
     ):
         assert fact in sealed
     assert sealed.count("seal authenticated") == 2

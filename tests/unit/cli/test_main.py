@@ -26,7 +26,7 @@ main()
 """
 
 
-def _run_without(package: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_without(package: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", WITHOUT.format(package=package, arguments=arguments)],
         capture_output=True,
@@ -38,7 +38,7 @@ def _run_without(package: str, *arguments: str) -> subprocess.CompletedProcess[s
 
 @pytest.mark.parametrize("package", ["typer", "rich"])
 def test_without_the_extra_it_says_what_to_install(package: str) -> None:
-    ran = _run_without(package, "--version")
+    ran = run_without(package, "--version")
     assert ran.returncode == 1
     assert ran.stderr == (
         "postseal: the command line needs more packages; install them with: "
@@ -48,7 +48,7 @@ def test_without_the_extra_it_says_what_to_install(package: str) -> None:
 
 @pytest.mark.parametrize("package", ["sqlalchemy", "structlog", "uvicorn"])
 def test_serve_without_its_extra_says_what_to_install(package: str) -> None:
-    ran = _run_without(package, "serve")
+    ran = run_without(package, "serve")
     assert ran.returncode == 1
     assert "Traceback" not in ran.stderr
     assert f"needs the package {package}" in ran.stderr
@@ -56,6 +56,6 @@ def test_serve_without_its_extra_says_what_to_install(package: str) -> None:
 
 
 def test_send_needs_nothing_of_the_platform() -> None:
-    ran = _run_without("sqlalchemy", "send", "smpt://x", "--from", "a@b.c", "--to", "d@e.f")
+    ran = run_without("sqlalchemy", "send", "smpt://x", "--from", "a@b.c", "--to", "d@e.f")
     assert ran.returncode == 2
     assert "Did you mean smtp://?" in ran.stderr

@@ -7,11 +7,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
+from postseal.dns import ResolverFailure
 from postseal.dns.exchange import AsyncioExchange, BlockingExchange
 from postseal.dns.name_servers import NameServer
+from postseal.errors import MailError
 from postseal.send.blocking import run
 from tests.parts.name_server import name_server
 from tests.parts.ports import ReservedPort
@@ -102,3 +105,37 @@ def test_a_stream_that_ends_early_is_no_answer(ask: Ask, said: bytes) -> None:
 def test_a_stream_that_stalls_is_left(ask: Ask) -> None:
     with name_server(saying(), saying(b"\0\x05ab")) as server, pytest.raises(TimeoutError):
         ask(server, tcp=True, seconds=0.2)
+
+
+async def test_questions_are_asked_at_once_and_errors_are_among_the_answers() -> None:
+    both_asked = asyncio.Event()
+
+    async def first() -> str:
+        await both_asked.wait()
+        return "an answer"
+
+    async def second() -> str:
+        both_asked.set()
+        raise ResolverFailure("none")
+
+    async with asyncio.timeout(20):
+        answer, error = await AsyncioExchange().settle([first, second])
+    assert answer == "an answer"
+    assert isinstance(error, ResolverFailure)
+
+
+def test_a_thread_asks_one_question_after_the_other() -> None:
+    asked: list[int] = []
+
+    async def ask(number: int) -> int:
+        asked.append(number)
+        if number == 1:
+            raise ResolverFailure("none")
+        return number
+
+    async def settle() -> list[int | MailError]:
+        return await BlockingExchange().settle([partial(ask, 1), partial(ask, 2)])
+
+    error, answer = run(settle())
+    assert (asked, answer) == ([1, 2], 2)
+    assert isinstance(error, ResolverFailure)

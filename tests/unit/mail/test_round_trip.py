@@ -4,59 +4,18 @@ from __future__ import annotations
 
 import email.utils
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 from hypothesis import given
-from hypothesis import strategies as st
 
-from postseal.address import Address
-from postseal.mail import Attachment, Header, Mailbox, Message
+from postseal.mail import Attachment, Message
+from tests.parts.compositions import MESSAGES, lines_of
 
 # Newer releases refuse by default some quoted local parts that RFC 5322 allows.
 LENIENT = {"strict": False} if hasattr(email.utils, "supports_strict_parsing") else {}
-# Everything that a header can hold, with what is special in one more often than by chance.
-LETTERS = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
-SPECIALS = st.sampled_from("\"\\(),:;<>@[]=?_. '%*/ÄéЖ日📬")
-LINES = st.text(LETTERS | SPECIALS, max_size=120)
-ATOMS = st.from_regex(r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]{1,20}", fullmatch=True)
-LOCAL_PARTS = ATOMS | st.text("ab .\"\\@,;:<>()[]'", min_size=1, max_size=20)
-DOMAINS = st.sampled_from(["example.com", "a-b.example", "[192.0.2.1]", "[IPv6:2001:db8::1]"])
-MAILBOXES = st.builds(Mailbox, LINES, st.builds(Address, LOCAL_PARTS, DOMAINS))
-BODIES = st.text(st.characters(exclude_categories=["Cs"]) | SPECIALS | st.sampled_from("\r\n\t\0"))
-FILENAMES = (
-    st.text(LETTERS | SPECIALS, max_size=255)
-    .map(lambda name: re.sub("[/\\\\\u202a-\u202e\u2066-\u2069]", "", name).strip())
-    .filter(lambda name: name not in {"", ".", ".."})
-)
-ATTACHMENTS = st.builds(
-    lambda data, filename, content_type: Attachment.from_bytes(
-        data, filename=filename, content_type=content_type
-    ),
-    st.binary(max_size=300),
-    FILENAMES,
-    st.sampled_from([None, "application/pdf", "text/csv; charset=utf-8", 'a/b; x="y z"']),
-)
-DATES = st.datetimes(
-    min_value=datetime(1901, 1, 1),  # noqa: DTZ001
-    timezones=st.integers(-23 * 60, 23 * 60).map(lambda each: timezone(timedelta(minutes=each))),
-)
-MESSAGES = st.builds(
-    Message,
-    from_=MAILBOXES,
-    to=st.lists(MAILBOXES, min_size=1, max_size=4),
-    cc=st.lists(MAILBOXES, max_size=2),
-    bcc=st.lists(st.builds(Address, st.just("hidden"), st.just("blind.example")), max_size=1),
-    reply_to=st.lists(MAILBOXES, max_size=1),
-    subject=st.none() | LINES,
-    text=st.none() | BODIES,
-    html=st.none() | BODIES,
-    attachments=st.lists(ATTACHMENTS, max_size=3),
-    headers=st.lists(st.builds(Header, st.sampled_from(["X-One", "List-ID"]), LINES), max_size=3),
-    date=DATES,
-)
 
 
 def read_mailboxes(message: EmailMessage, name: str) -> list[tuple[str, str]]:
@@ -72,11 +31,6 @@ def read_mailboxes(message: EmailMessage, name: str) -> list[tuple[str, str]]:
         (str(make_header(decode_header(phrase))), address)
         for phrase, address in email.utils.getaddresses([unfolded], **LENIENT)
     ]
-
-
-def lines_of(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text if not text or text.endswith("\n") else f"{text}\n"
 
 
 def read_text(message: EmailMessage, subtype: str) -> str | None:

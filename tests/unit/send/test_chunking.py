@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from postseal.errors import Disconnected, PermanentlyRejected, Phase
-from postseal.send import Framing, Outgoing
+from postseal.send import Conversion, Framing, Outgoing
 from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.transaction import Deliveries
 from postseal.testing import Hear, MemoryNetwork, Say, Step, transcript
@@ -18,6 +18,7 @@ from tests.unit.send.dialogues import BODY, CONTENT, ENVELOPE, IN_CLEAR, greetin
 OFFERS = greeting("PIPELINING", "8BITMIME", "CHUNKING", "BINARYMIME")
 ONE_BY_ONE = greeting("CHUNKING", "BINARYMIME")
 BY_BDAT: dict[str, Any] = {"framing": Framing.BDAT}
+BINARY: dict[str, Any] = {"is_binary": True, "conversion": Conversion.FORBIDDEN}
 BLOCK = 64 * 1024
 
 # The chunks wait for the recipients: those of a refused sender might be taken for commands.

@@ -14,6 +14,7 @@ from postseal.errors import (
     HandshakeFailed,
     LocalProtocolError,
     MailError,
+    PermanentlyRejected,
     Phase,
     RemoteProtocolError,
     StartTLSInjection,
@@ -337,3 +338,30 @@ def test_a_connection_on_which_something_arrived_is_not_used_again(
 ) -> None:
     network = MemoryNetwork(transcript(PLAIN) + transcript(arrived))
     assert not open_connection_without_check(world, network).is_usable
+
+
+@pytest.mark.parametrize(
+    ("peer", "local", "is_elsewhere"),
+    [
+        ("192.0.2.25", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.1", False),
+        ("127.0.0.1", "127.0.0.1", False),
+        ("127.8.8.8", "127.0.0.1", False),
+        ("::1", "::1", False),
+    ],
+)
+async def test_who_must_be_elsewhere_is_not_this_machine(
+    peer: str, local: str, is_elsewhere: bool
+) -> None:
+    # Nothing is said to a service of our own that strangers' DNS led us to.
+    script = GREETED.replace("192.0.2.1", local) + "S: 250 ok"
+    network = MemoryNetwork(script, peer_address=peer, local_address=local)
+    options = ConnectionOptions(beyond_this_machine=True)
+    opening = Connection.open(network, IN_CLEAR, options, deadline=60.0)
+    if is_elsewhere:
+        assert (await opening).is_open
+        return
+    with pytest.raises(PermanentlyRejected) as refused:
+        await opening
+    assert (refused.value.phase, refused.value.enhanced_code) == (Phase.CONNECT, "5.4.6")
+    assert network.streams[0].is_closed

@@ -16,7 +16,7 @@ from postseal.errors import (
     Phase,
     StartTLSStripped,
 )
-from postseal.send import Endpoint
+from postseal.send import Conversion, Endpoint
 from postseal.send.connection import ConnectionOptions
 from postseal.smtp.xclient import ClientAttributes, Unavailable
 from postseal.testing import MemoryNetwork

@@ -11,6 +11,7 @@ from postseal.errors import (
     Phase,
     RemoteProtocolError,
 )
+from postseal.send import Conversion
 from postseal.testing import Hear, MemoryNetwork, Say, transcript
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import (

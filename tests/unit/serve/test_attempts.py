@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 from postseal.send import Endpoint
 from postseal.send.connection import ConnectionOptions
-from postseal.serve.attempts import Consignment, attempt
+from postseal.send.ways import Way
+from postseal.serve.attempts import Attempts, Consignment
 from postseal.serve.destinations import Destinations
-from postseal.serve.routing import Hop
+from postseal.serve.routing import Errand
+from postseal.serve.sealing import Hop
 from postseal.serve.storage import DeliveryState, Lease
 from postseal.testing import MemoryNetwork
+from tests.parts.routers import make_experience
 from tests.unit.send.dialogues import BODY, CONTENT, greeting
 
 
@@ -18,16 +22,18 @@ class OneHop:
     """A router that knows one way."""
 
     def __init__(self, url: str) -> None:
-        self._hop = Hop(Endpoint.parse(url), ConnectionOptions(), "for tests")
+        self._way = Way(Endpoint.parse(url), ConnectionOptions())
 
-    async def hops(self, domain: str) -> tuple[Hop, ...]:
-        assert domain == "example.org"
-        return (self._hop,)
+    async def hops(self, errand: Errand) -> AsyncIterator[Hop]:
+        assert errand.domain == "example.org"
+        yield Hop(host="mail.example.org", port=25, ways=(self._way,))
 
 
-def consignment(*names: str) -> Consignment:
+def consignment(
+    *names: str, content: Iterable[bytes] = CONTENT, is_8bit: bool = False
+) -> Consignment:
     async def read() -> AsyncIterator[bytes]:
-        for piece in CONTENT:
+        for piece in content:
             yield piece
 
     leases = tuple(
@@ -40,6 +46,7 @@ def consignment(*names: str) -> Consignment:
             attempts=0,
             received_at=0.0,
             size=26,
+            is_8bit=is_8bit,
         )
         for number, name in enumerate(names)
     )
@@ -47,14 +54,14 @@ def consignment(*names: str) -> Consignment:
 
 
 async def outcomes(
-    network: MemoryNetwork, url: str, *names: str
+    network: MemoryNetwork, url: str, *names: str, **what: Any
 ) -> list[tuple[DeliveryState, int | None, str]]:
-    attempts = await attempt(
-        consignment(*names),
+    attempts = await Attempts(
         OneHop(url),  # type: ignore[arg-type]
         Destinations(network),
+        make_experience(),
         clock=lambda: 0.0,
-    )
+    ).make(consignment(*names, **what))
     network.check_played()
     return [(one.outcome, one.code, one.text) for _, one in sorted(attempts.items())]
 
@@ -102,3 +109,42 @@ async def test_each_recipient_of_local_delivery_has_a_verdict_of_their_own() -> 
     assert b == (DeliveryState.FAILED, 552, "b is full")
     # What the server did not say is tried again.
     assert c[:2] == (DeliveryState.DEFERRED, 421)
+
+
+async def test_8bit_mail_is_converted_for_a_server_that_takes_none() -> None:
+    network = MemoryNetwork(
+        greeting("PIPELINING")
+        + """
+        C: MAIL FROM:<ada@example.com>
+        C: RCPT TO:<a@example.org>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: Content-Type: text/plain; charset=utf-8
+        C: MIME-Version: 1.0
+        C: Content-Transfer-Encoding: quoted-printable
+        C:
+        C: Viele Gr=C3=BC=C3=9Fe an Bob
+        C: .
+        S: 250 queued
+        """
+    )
+    content = [
+        b"Content-Type: text/plain; charset=utf-8\r\n\r\n",
+        "Viele Grüße an Bob\r\n".encode(),
+    ]
+    (sent,) = await outcomes(
+        network, "smtp+insecure://mail.example.org", "a", content=content, is_8bit=True
+    )
+    assert sent == (DeliveryState.SENT, 250, "queued")
+
+
+async def test_8bit_mail_that_cannot_be_converted_fails_with_the_reason() -> None:
+    network = MemoryNetwork(greeting("PIPELINING"))
+    content = ["Subject: Grüße\r\n\r\n".encode()]
+    ((state, code, text),) = await outcomes(
+        network, "smtp+insecure://mail.example.org", "a", content=content, is_8bit=True
+    )
+    assert (state, code) == (DeliveryState.FAILED, None)
+    assert "the message has 8-bit octets in its header" in text

@@ -10,6 +10,7 @@ import pytest
 
 from postseal.errors import InvalidSetting
 from postseal.send import Endpoint
+from postseal.serve.setting_policies import DomainPolicy
 from postseal.serve.setting_problems import dotted, fields_of
 from postseal.serve.setting_routes import Route
 from postseal.serve.settings import Settings
@@ -25,25 +26,26 @@ BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def test_every_key_is_on_the_page_with_its_meaning_and_no_other() -> None:
     documented = {key: meaning for key, _, _, meaning in ROW.findall(PAGE)}
     expected = {dotted(path): field.description for path, field in fields_of(Settings)}
-    expected |= {dotted(path): field.description for path, field in fields_of(Route)}
+    for entry in (Route, DomainPolicy):
+        expected |= {dotted(path): field.description for path, field in fields_of(entry)}
     assert documented == expected
     assert all(documented.values())
 
 
 def test_the_defaults_on_the_page_are_the_defaults() -> None:
-    lines = [
-        f"{key} = {default.strip('`')}"
-        for key, _, default, _ in ROW.findall(PAGE)
-        if default not in ("none", "required")
-    ]
-    assert Settings.load(overrides=tomllib.loads("\n".join(lines))) == Settings()
+    of_entries = [pair for entry in (Route, DomainPolicy) for pair in fields_of(entry)]
+    every = {dotted(path): field for path, field in (*fields_of(Settings), *of_entries)}
+    entry_keys = {dotted(path) for path, _ in of_entries}
+    lines = []
     for key, _, default, _ in ROW.findall(PAGE):
         if default == "none":
-            field = {dotted(p): f for p, f in (*fields_of(Settings), *fields_of(Route))}[key]
-            assert field.default is None
+            assert every[key].default is None
+        elif key not in entry_keys:
+            lines.append(f"{key} = {default.strip('`')}")
+    assert Settings.load(overrides=tomllib.loads("\n".join(lines))) == Settings()
 
 
-@pytest.mark.parametrize("scheme", ["smtp", "smtps", "smtp+opportunistic", "smtp+insecure"])
+@pytest.mark.parametrize("scheme", ["smtp", "smtps", "smtp+opportunistic", "smtp+insecure", "lmtp"])
 def test_the_schemes_and_their_ports_are_on_the_page(scheme: str) -> None:
     url = f"{scheme}://host"
     assert re.search(rf"\| `{re.escape(url)}` \|.*\| {Endpoint.parse(url).port} \|", PAGE)
@@ -86,7 +88,7 @@ def test_the_example_names_every_key() -> None:
     text = re.sub(r'^#(?=["a-z_.*]+ = )', "", text, flags=re.MULTILINE)
     document = tomllib.loads(text)
     for path, _ in fields_of(Settings, document):
-        if path[:2] != ("delivery", "routes"):
+        if path[:2] not in (("delivery", "routes"), ("delivery", "policies")):
             value: object = document
             for part in path:
                 assert isinstance(value, dict)

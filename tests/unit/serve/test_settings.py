@@ -389,6 +389,11 @@ def test_routes_have_schemes_hosts_and_ports(tmp_path: Path) -> None:
     assert (verified.ca_file, verified.tls_name) == (tmp_path / "ca.pem", "mx.a.example")
 
 
+def test_a_route_to_a_socket_stays_on_this_machine(tmp_path: Path) -> None:
+    routes = load(tmp_path, '[delivery.routes]\n"*" = "lmtp+unix:///run/dovecot/lmtp"')
+    assert routes.delivery.routes["*"].endpoint.socket_path == "/run/dovecot/lmtp"
+
+
 @pytest.mark.parametrize(
     ("route", "expected"),
     [

@@ -22,11 +22,22 @@ from postseal.mail.authentication.dkim_verifying import (
     VerificationLimits,
     verify_dkim,
 )
+from postseal.mail.authentication.dmarc import AlignedMethod, DMARCResult, check_dmarc
+from postseal.mail.authentication.dmarc_domains import (
+    FoundRecord,
+    OrganizationalDomains,
+    SuffixList,
+    TreeWalk,
+)
+from postseal.mail.authentication.dmarc_record import Alignment, DMARCPolicy, DMARCRecord
 from postseal.mail.authentication.key_record import KeyRecord
 from postseal.mail.authentication.keys import InvalidKey, KeyType, SigningKey
 from postseal.mail.authentication.message_signature import InvalidSignature, MessageSignature
 from postseal.mail.authentication.raw_message import InvalidMessage
 from postseal.mail.authentication.signing_input import HeaderChoice, SigningIdentity
+from postseal.mail.authentication.spf import ReverseLookup, SPFResult, check_spf
+from postseal.mail.authentication.spf_macros import InvalidSPF
+from postseal.mail.authentication.spf_record import SPFRecord
 from postseal.mail.authentication.tags import InvalidTagList
 from postseal.mail.authentication.words import ResultWord, SignatureFault
 
@@ -36,6 +47,8 @@ __all__ = [
     "ARCSealer",
     "ARCSet",
     "ARCVerification",
+    "AlignedMethod",
+    "Alignment",
     "AuthenticationResults",
     "Canonicalization",
     "ChainStatus",
@@ -43,22 +56,35 @@ __all__ = [
     "DKIMSigner",
     "DKIMSigning",
     "DKIMVerification",
+    "DMARCPolicy",
+    "DMARCRecord",
+    "DMARCResult",
+    "FoundRecord",
     "HeaderChoice",
     "InvalidKey",
     "InvalidMessage",
     "InvalidResults",
+    "InvalidSPF",
     "InvalidSignature",
     "InvalidTagList",
     "KeyRecord",
     "KeyType",
     "MessageSignature",
     "MethodResult",
+    "OrganizationalDomains",
     "Property",
     "ResultWord",
+    "ReverseLookup",
+    "SPFRecord",
+    "SPFResult",
     "SignatureFault",
     "SigningIdentity",
     "SigningKey",
+    "SuffixList",
+    "TreeWalk",
     "VerificationLimits",
+    "check_dmarc",
+    "check_spf",
     "verify_arc",
     "verify_dkim",
 ]

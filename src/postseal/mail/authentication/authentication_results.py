@@ -158,7 +158,7 @@ class _Reader:
         while self._at < len(self._text):
             self._expect(";")
             self._skip()
-            if self._at == len(self._text) and results:
+            if self._at == len(self._text):
                 break  # Many end the field with a semicolon.
             if not results and self._is_none():
                 break

@@ -35,7 +35,7 @@ _MAX_HEADERS: Final = 1000
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+\Z")
 _SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
-_FIELD_NAME = re.compile(r"[!-9<-~]+\Z")
+_FIELD_NAMES = re.compile(r"[!-9;-~]+[ \t]*(?::[ \t]*[!-9;-~]+[ \t]*)*\Z")
 _ALGORITHMS = {kind.algorithm: kind for kind in KeyType}
 
 
@@ -98,9 +98,10 @@ class MessageSignature:
     @classmethod
     def from_tags(cls, tags: Mapping[str, str], *, agent: str | None) -> MessageSignature:
         """Read the tags that DKIM and ARC share."""
-        headers = tuple(name.strip(" \t").lower() for name in require(tags, "h").split(":"))
-        if not all(map(_FIELD_NAME.match, headers)):
+        names = require(tags, "h").lower()
+        if not _FIELD_NAMES.match(names):
             raise InvalidSignature("h= holds what is no name of a header field")
+        headers = tuple(names.replace(" ", "").replace("\t", "").split(":"))
         if len(headers) > _MAX_HEADERS:
             raise InvalidSignature(f"h= names {len(headers)} fields, more than {_MAX_HEADERS}")
         require(tags, "bh")

@@ -29,8 +29,7 @@ MAX_HEADER: Final = 1_048_576
 _END = b"\r\n\r\n"
 _PIECE = 65_536
 # A field is a line and the lines behind it that begin with white space (RFC 5322 2.2.3).
-_FIELD = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*")
-_NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
+_FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
 # Readers differ about where such lines end: text for one of them is a field for another.
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
 
@@ -68,15 +67,16 @@ def read_fields(section: bytes) -> tuple[RawField, ...]:
 
 
 def _fields(section: bytes) -> Iterator[RawField]:
-    for found in _FIELD.finditer(section):
-        octets = found[0]
-        name = _NAME.match(octets)
-        if name is None:
+    at = 0
+    while at < len(section):
+        found = _FIELD.match(section, at)
+        if found is None:
             raise InvalidMessage(
-                f"the line at octet {found.start()} is no header field: {octets[:40]!a}",
+                f"the line at octet {at} is no header field: {section[at : at + 40]!a}",
                 hint="A field is a name of printable ASCII and a colon (RFC 5322 2.2).",
             )
-        yield RawField(name[1].decode("ascii").lower(), octets)
+        yield RawField(found[1].decode("ascii").lower(), found[0])
+        at = found.end()
 
 
 def refuse_bare_line_ends(piece: bytes) -> None:

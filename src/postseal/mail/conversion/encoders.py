@@ -21,12 +21,17 @@ _LONG_RUN: Final = re.compile(rb"[^\n]{%d}(?=[^\n])" % _LONGEST_RUN)
 
 @unique
 class Encoding(Enum):
-    """What is done to a body; the value is what Content-Transfer-Encoding says afterwards."""
+    """What is done to a body."""
 
-    QUOTED_PRINTABLE = TransferEncoding.QUOTED_PRINTABLE
-    BASE64 = TransferEncoding.BASE64
+    QUOTED_PRINTABLE = "quoted-printable"
+    BASE64 = "base64"
     BASE64_IN_LINES = "base64 in lines"
-    """Base64 already, in lines that are too long."""
+    """It is base64 already, in lines that are too long."""
+
+    @property
+    def label(self) -> TransferEncoding | None:
+        """What Content-Transfer-Encoding says afterwards, None where it says so already."""
+        return None if self is Encoding.BASE64_IN_LINES else TransferEncoding(self.value)
 
 
 class Encoder(Protocol):
@@ -62,9 +67,11 @@ class _QuotedPrintable:
         text = self._rest + octets.replace(b"\r\n", b"\n")
         pieces = []
         start = 0
-        for run in _LONG_RUN.finditer(text):
-            pieces.append(_broken_softly(text[start : run.end()]))
-            start = run.end()
+        # The search is slow where there is nothing to find.
+        if len(text) > _LONGEST_RUN and max(map(len, text.split(b"\n"))) > _LONGEST_RUN:
+            for run in _LONG_RUN.finditer(text):
+                pieces.append(_broken_softly(text[start : run.end()]))
+                start = run.end()
         end = max(start, text.rfind(b"\n") + 1)
         self._rest = text[end:]
         pieces.append(quoted_printable(text[start:end]))

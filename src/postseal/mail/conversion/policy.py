@@ -32,5 +32,5 @@ class Conversion(Enum):
 class NotConvertible(InvalidInput):
     """A message cannot be written in 7 bits without a change of what it says or proves.
 
-    `enhanced_code` is what a server says of such a message (RFC 3463 3.7, RFC 6531 4.3).
+    `enhanced_code` is what a server says of such a message (RFC 3463 3.7, RFC 6531 4).
     """

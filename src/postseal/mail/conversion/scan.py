@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_letters, digits
 from typing import Final
 
 from postseal.mail.conversion.encoders import Encoder, Encoding, encoder
@@ -19,6 +20,7 @@ from postseal.mail.encodings import TransferEncoding, base64_size
 __all__ = ["ConversionPlan", "ConversionScan", "Rewriting"]
 
 _MAX_LINE: Final = 998
+_BASE64: Final = (ascii_letters + digits + "+/=\r\n\t ").encode("ascii")
 _VERSION: Final = b"MIME-Version: 1.0\r\n"
 _LABEL: Final = "Content-Transfer-Encoding: {}\r\n"
 # RFC 1428 3: nothing is known of the characters but that they are not ASCII.
@@ -100,33 +102,33 @@ class ConversionScan:
 
 @dataclass(slots=True)
 class _Candidate:
-    """What may have to change in the header of one entity."""
+    """An entity whose header may have to change; `holds_encoded`: its body, or one inside, does."""
 
-    encoding: Field | None
-    content_type: Field | None
-    says_8bit: bool
-    lacks_version: bool
-    wants_version: bool = False
+    entity: Entity
+    holds_encoded: bool = False
     wants_charset: bool = False
 
     def rewriting(self, encoding: Encoding | None) -> Rewriting | None:
+        """Say what changes where the body gets this encoding."""
+        entity = self.entity
         dropped: set[str] = set()
-        added = _VERSION if self.wants_version and self.lacks_version else b""
-        label: str | None = "7bit" if self.says_8bit else None
-        if encoding is not None and isinstance(encoding.value, TransferEncoding):
-            label = encoding.value
+        added = _VERSION if self.holds_encoded and entity.lacks_version else b""
+        label = TransferEncoding.SEVEN_BIT if entity.says_8bit else None
+        if encoding is not None:
+            label = encoding.label
         if label is not None:
             dropped.add("content-transfer-encoding")
             added += _LABEL.format(label).encode("ascii")
         if self.wants_charset:
             dropped.add("content-type")
-            added += _with_charset(self.content_type)
+            added += _with_charset(entity.content_type)
         if not added and encoding is None:
             return None
         return Rewriting(frozenset(dropped), added, encoding)
 
     def size_of(self, dropped: frozenset[str]) -> int:
-        fields = (self.encoding, self.content_type)
+        """Count the octets of the fields of these names."""
+        fields = (self.entity.encoding, self.entity.content_type)
         return sum(len(each.octets) for each in fields if each and each.name in dropped)
 
 
@@ -161,9 +163,7 @@ class _Survey:
         if not entity.place.index:
             self.signature = entity.signature
         if entity.kind is not BodyKind.FIXED:
-            self.candidates[entity.place.index] = _Candidate(
-                entity.encoding, entity.content_type, entity.says_8bit, entity.lacks_version
-            )
+            self.candidates[entity.place.index] = _Candidate(entity)
         self._leaf = _Leaf(entity)
         self._between = _Measure()
 
@@ -178,11 +178,11 @@ class _Survey:
         entity = leaf.entity
         self.encoded[entity.place.index], growth = chosen
         self.growth += growth
-        candidate = self.candidates[entity.place.index]
-        candidate.wants_charset = entity.wants_charset and leaf.measure.is_8bit
+        is_unnamed = entity.wants_charset and leaf.measure.is_8bit
+        self.candidates[entity.place.index].wants_charset = is_unnamed
         around: Entity | None = entity
         while around is not None:
-            self.candidates[around.place.index].wants_version = True
+            self.candidates[around.place.index].holds_encoded = True
             around = around.place.parent
 
     def between(self, entity: Entity, octets: bytes) -> None:
@@ -234,12 +234,14 @@ class _Measure:
 class _Leaf:
     """A body while it is read: its measure, and its sizes in the encodings that it may get."""
 
-    __slots__ = ("_encoded", "_encoder", "_octets", "entity", "measure")
+    __slots__ = ("_encoded", "_encoder", "_is_firm", "_octets", "entity", "measure")
 
     def __init__(self, entity: Entity) -> None:
         self.entity = entity
         self.measure = _Measure()
         self._octets = 0
+        # Whether nothing may be done about a fault.
+        self._is_firm = entity.kind is BodyKind.FIXED
         self._encoded = 0
         self._encoder: Encoder | None = None
         if entity.kind is BodyKind.TEXT:
@@ -252,10 +254,12 @@ class _Leaf:
         self._octets += len(octets)
         measure, kind = self.measure, self.entity.kind
         measure.add(octets)
-        must_stay = kind is BodyKind.FIXED and measure.fault
-        if must_stay or (kind is BodyKind.BASE64 and (measure.is_8bit or measure.is_binary)):
-            raise _refusal(f"{self.entity.place} {self.entity.reason}, and it has {measure.fault}")
-        if measure.is_binary:
+        if kind is BodyKind.BASE64:
+            # What is no digit is skipped by one reader and ends the body for the next.
+            self._is_firm = self._is_firm or bool(octets.translate(None, _BASE64))
+        if self._is_firm and (fault := measure.fault):
+            raise _refusal(f"{self.entity.place} {self.entity.reason}, and it has {fault}")
+        if measure.is_binary and kind is BodyKind.TEXT:
             # Quoted-printable knows of no line ends but those of text.
             self._encoder = None
         if self._encoder is not None:

@@ -24,10 +24,10 @@ __all__ = ["Handler", "SectionReader"]
 _MAX_HEADER: Final = 256 * 1024
 _MAX_ENTITIES: Final = 1000
 _MAX_DEPTH: Final = 32
-# A delimiter with more blanks behind it is none (RFC 2046 5.1.1 has no limit).
-_MAX_DELIMITER: Final = 998
+# RFC 5322 2.1.1; a delimiter with more blanks behind it is none.
+_MAX_LINE: Final = 998
 _BLOCK: Final = 64 * 1024
-_TOO_MUCH_HEADER: Final = f"has a header section of more than {_MAX_HEADER} octets"
+_OVERLONG_LINE: Final = "has an overlong line in its header section"
 
 _CRLF: Final = b"\r\n"
 _CANDIDATE: Final = b"\r\n--"
@@ -143,23 +143,27 @@ class SectionReader:
                 self._pass_delimiter(found, line + _CRLF)
                 return
             is_continuation = line[:1] in (b" ", b"\t") and bool(self._lines)
-            if not is_continuation and not is_field_start(line):
-                self._buffer = buffer[end - len(line) :]
-                self._give_up("has a line in its header section that is no field")
-                return
             self._header_size += len(line) + len(_CRLF)
-            if self._header_size > _MAX_HEADER:
+            if reason := self._objection(line, is_continuation=is_continuation):
                 self._buffer = buffer[end - len(line) :]
-                self._give_up(_TOO_MUCH_HEADER)
+                self._give_up(reason)
                 return
             if is_continuation:
                 self._lines[-1].append(line + _CRLF)
             else:
                 self._lines.append([line + _CRLF])
         self._buffer = buffer[start:]
-        # Only what is too long however it ends, and no delimiter either.
-        if self._header_size + len(self._buffer) > _MAX_HEADER + 2 * _MAX_DELIMITER:
-            self._give_up(_TOO_MUCH_HEADER)
+        if len(self._buffer) > _MAX_LINE + len(_CRLF):
+            self._give_up(_OVERLONG_LINE)
+
+    def _objection(self, line: bytes, *, is_continuation: bool) -> str:
+        if len(line) > _MAX_LINE:
+            return _OVERLONG_LINE
+        if self._header_size > _MAX_HEADER:
+            return f"has a header section of more than {_MAX_HEADER} octets"
+        if not is_continuation and not is_field_start(line):
+            return "has a line in its header section that is no field"
+        return ""
 
     def _read_body(self, *, is_end: bool) -> None:
         buffer = self._buffer
@@ -183,7 +187,7 @@ class SectionReader:
                 line_start = content_end + len(_CRLF)
             line_end = buffer.find(_CRLF, line_start)
             if line_end < 0:
-                if len(buffer) - line_start <= _MAX_DELIMITER and not is_end:
+                if len(buffer) - line_start <= _MAX_LINE and not is_end:
                     self._at_body_start = not line_start
                     self._emit(content_end)
                     return
@@ -209,7 +213,7 @@ class SectionReader:
             self._handler.between(self._around, octets)
 
     def _delimiter(self, line: bytes) -> _Delimiter | None:
-        if len(line) > _MAX_DELIMITER or not line.startswith(b"--"):
+        if len(line) > _MAX_LINE or not line.startswith(b"--"):
             return None
         return self._delimiters.get(line.rstrip(b" \t"))
 
@@ -222,6 +226,9 @@ class SectionReader:
         self._header_size = 0
         self._area = _Area.HEADER
         if self._entities > _MAX_ENTITIES:
+            # The rest is one body: parts without end would take time without end.
+            self._levels.clear()
+            self._set_delimiters()
             self._give_up(f"lies behind the first {_MAX_ENTITIES} parts")
         elif place.depth > _MAX_DEPTH:
             self._give_up(f"is nested more than {_MAX_DEPTH} levels deep")

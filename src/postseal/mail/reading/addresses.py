@@ -187,8 +187,9 @@ class _Scan:
         self._skip()
         if self._character == "<":
             # An address in the place of a name, without the quotes that it needs.
-            end = self._position
-            self._angle_address([_Word(words[0].start, end, self._text[words[0].start : end])])
+            start, end = words[0].start, self._position
+            text = self._text[start:end].rstrip(" \t\r\n")
+            self._angle_address([_Word(start, end, text)])
             return
         if names:
             # A name and an address without brackets.
@@ -270,11 +271,12 @@ class _Scan:
             if self._character != "(":
                 return
             start = self._position
-            self._position = comment_end(self._text, start)
-            if not self._text.endswith(")", start, self._position):
+            self._position, is_closed = comment_end(self._text, start)
+            if not is_closed:
                 self._fault(DefectKind.UNCLOSED, start)
-            content = _ESCAPED.sub(r"\1", unfold(self._text[start + 1 : self._position - 1]))
-            self._comment = decode_words(content).strip()
+            content = self._text[start + 1 : self._position - is_closed]
+            content = _ESCAPED.sub(r"\1", unfold(content)).strip(" \t\r\n")
+            self._comment = decode_words(content)
 
     @property
     def _character(self) -> str:
@@ -299,4 +301,4 @@ def _joined(words: list[_Word]) -> str:
 def _phrase(words: list[_Word]) -> str:
     if not words:
         return ""
-    return decode_words(unfold(" ".join(word.text for word in words))).strip()
+    return decode_words(unfold(" ".join(word.text for word in words)))

@@ -19,12 +19,15 @@ def skip_space(text: str, position: int) -> int:
             position = found.end()
         if position == end or text[position] != "(":
             break
-        position = comment_end(text, position)
+        position, _ = comment_end(text, position)
     return position
 
 
-def comment_end(text: str, position: int) -> int:
-    """Give the position behind the comment that begins here; one never closed goes to the end."""
+def comment_end(text: str, position: int) -> tuple[int, bool]:
+    """Give the position behind the comment that begins here, and whether it is closed.
+
+    One that is not goes to the end.
+    """
     depth = 0
     end = len(text)
     while position < end:
@@ -33,10 +36,10 @@ def comment_end(text: str, position: int) -> int:
         elif text[position] == ")":
             depth -= 1
             if not depth:
-                return position + 1
+                return position + 1, True
         found = _IN_COMMENT.match(text, position + 1)
         position = found.end() if found else end
-    return end
+    return end, False
 
 
 def without_comments(text: str) -> str:
@@ -45,6 +48,6 @@ def without_comments(text: str) -> str:
     start = 0
     while (opening := text.find("(", start)) >= 0:
         pieces.append(text[start:opening])
-        start = comment_end(text, opening)
+        start, _ = comment_end(text, opening)
     pieces.append(text[start:])
     return " ".join(pieces)

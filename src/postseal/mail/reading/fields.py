@@ -20,7 +20,7 @@ _EMPTY_LINE = re.compile(rb"\n\r?\n")
 
 @dataclass(frozen=True, slots=True)
 class ReceivedField:
-    """A field as it arrived: its name, and its value behind the colon with all folding.
+    """A field as it arrived: its name, and its value behind the colon, folded, without line end.
 
     `offset` is where the field begins in the message, and `value_offset` where its value does.
     """
@@ -91,6 +91,7 @@ def read_header(
                 position = _behind_empty_line(octets, position, end) or end
                 break
             name, space, value = found.groups()
+            value = value.removesuffix(b"\r")
             if space:
                 defects.append(Defect(DefectKind.SPACE_BEFORE_COLON, position))
             if len(value) > limits.max_field_octets:

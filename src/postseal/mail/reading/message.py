@@ -15,7 +15,7 @@ from postseal.mail.reading.fields import HeaderSection, ReceivedField
 from postseal.mail.reading.identifiers import read_message_ids
 from postseal.mail.reading.parts import ReceivedPart
 from postseal.mail.reading.uuencode import split_uuencoded
-from postseal.mail.reading.words import raw_text
+from postseal.mail.reading.words import has_stray_octets, raw_text
 
 __all__ = ["ReceivedMessage"]
 
@@ -164,7 +164,7 @@ class ReceivedMessage:
             for field in self.header.all(name)[1:]:
                 yield Defect(DefectKind.REPEATED_FIELD, field.offset, name)
         for field in self.header:
-            if not field.octets.isascii() and not raw_text(field.octets).isprintable():
+            if not field.octets.isascii() and has_stray_octets(raw_text(field.octets)):
                 yield Defect(DefectKind.UNENCODED_HEADER, field.offset, field.name)
         for name in _ADDRESS_FIELDS:
             if field_ := self.header.first(name):

@@ -28,22 +28,23 @@ def parse(octets: bytes, *, limits: ReadingLimits = DEFAULT_LIMITS) -> ReceivedM
     listed in `defects`. Time is linear in the size, and `limits` bound what is kept. The octets
     are not copied: `bytes` of the message gives them back.
     """
-    return ReceivedMessage(_TreeBuilder(octets, limits).part(0, len(octets), _PLAIN, 1))
+    builder = _TreeBuilder(octets, limits, room=limits.max_parts)
+    return ReceivedMessage(builder.part(0, len(octets), _PLAIN, 1))
 
 
 class _TreeBuilder:
-    """Builds the tree of one run of octets and counts its parts."""
+    """Builds the tree of one run of octets; there is `room` for so many parts."""
 
-    __slots__ = ("_left", "_limits", "_octets")
+    __slots__ = ("_limits", "_octets", "_room")
 
-    def __init__(self, octets: bytes, limits: ReadingLimits) -> None:
+    def __init__(self, octets: bytes, limits: ReadingLimits, *, room: int) -> None:
         self._octets = octets
         self._limits = limits
-        self._left = limits.max_parts
+        self._room = room
 
     def part(self, start: int, end: int, default: str, depth: int) -> ReceivedPart:
         """Read the entity between two offsets; `default` is its type if it names none."""
-        self._left -= 1
+        self._room -= 1
         header, body = read_header(self._octets, start, end, self._limits)
         content_type, defects = read_content_type(header, default)
         parts: list[ReceivedPart] = []
@@ -60,7 +61,7 @@ class _TreeBuilder:
                 boundary = content_type.get("boundary")
                 default = _MESSAGE if media_type == "multipart/digest" else _PLAIN
                 parts = self._parts(body, end, boundary, default, depth + 1, defects)
-            elif self._left:
+            elif self._room:
                 message = self._message(body, end, encoding, depth + 1)
             else:
                 defects.append(Defect(DefectKind.TOO_MANY_PARTS, body))
@@ -76,12 +77,14 @@ class _TreeBuilder:
         )
 
     def _message(self, start: int, end: int, encoding: str, depth: int) -> ReceivedMessage:
-        builder = self
-        if encoding not in IDENTITIES:
-            # RFC 2046 5.2.1 forbids it, and mail programs do it.
-            octets = decode_body(self._octets, start, end, encoding)
-            builder, start, end = _TreeBuilder(octets, self._limits), 0, len(octets)
-        return ReceivedMessage(builder.part(start, end, _PLAIN, depth))
+        if encoding in IDENTITIES:
+            return ReceivedMessage(self.part(start, end, _PLAIN, depth))
+        # RFC 2046 5.2.1 forbids it, and mail programs do it.
+        octets = decode_body(self._octets, start, end, encoding)
+        builder = _TreeBuilder(octets, self._limits, room=self._room)
+        root = builder.part(0, len(octets), _PLAIN, depth)
+        self._room = builder._room
+        return ReceivedMessage(root)
 
     def _parts(
         self,
@@ -99,7 +102,7 @@ class _TreeBuilder:
         begin: int | None = None
         for line, behind, is_last in self._delimiters(start, end, boundary):
             if begin is not None:
-                if not self._left:
+                if not self._room:
                     defects.append(Defect(DefectKind.TOO_MANY_PARTS, begin))
                     return parts
                 # The line end before a delimiter belongs to the delimiter.
@@ -112,7 +115,7 @@ class _TreeBuilder:
             defects.append(Defect(DefectKind.NO_PARTS, start))
             return parts
         defects.append(Defect(DefectKind.UNCLOSED_MULTIPART, end))
-        if self._left:
+        if self._room:
             parts.append(self.part(begin, end, default, depth))
         return parts
 

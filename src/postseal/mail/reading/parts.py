@@ -132,15 +132,19 @@ class ReceivedPart:
 
     @property
     def content(self) -> bytes:
-        """The octets of the body with the transfer encoding undone, decoded anew each time."""
-        encoding = self.transfer_encoding
-        if self.is_multipart:
-            encoding = ""
+        """The octets of the body with the transfer encoding undone, decoded anew each time.
+
+        They end at the limit for content; a defect says so.
+        """
+        return self._decoded(self._max_content)
+
+    def _decoded(self, limit: int) -> bytes:
+        encoding = "" if self.is_multipart else self.transfer_encoding
         end = self._end
         if encoding in IDENTITIES:
-            end = min(end, self.body_offset + self._max_content)
+            end = min(end, self.body_offset + limit)
         decoded = decode_body(self._octets, self.body_offset, end, encoding)
-        return decoded if len(decoded) <= self._max_content else decoded[: self._max_content]
+        return decoded if len(decoded) <= limit else decoded[:limit]
 
     @property
     def text(self) -> str:
@@ -185,9 +189,8 @@ class ReceivedPart:
             kind, offset = broken
             unknown = kind is DefectKind.UNKNOWN_ENCODING
             yield Defect(kind, offset, encoding if unknown else "")
-        if self._end - at > self._max_content and (
-            encoding in IDENTITIES or len(self.content) == self._max_content
-        ):
+        limit = self._max_content
+        if self._end - at > limit and len(self._decoded(limit + 1)) > limit:
             yield Defect(DefectKind.CONTENT_TOO_LARGE, at)
         if self.is_tnef:
             yield Defect(DefectKind.OPAQUE_TNEF, at, self.filename or "")

@@ -12,7 +12,7 @@ from binascii import Error, a2b_base64, a2b_qp
 
 from postseal.mail.reading.charsets import decode, decode_unlabelled
 
-__all__ = ["decode_field", "decode_words", "printable", "raw_text", "unfold"]
+__all__ = ["decode_field", "decode_words", "has_stray_octets", "printable", "raw_text", "unfold"]
 
 # The text holds no "=?", except where a "=" stands before the closing "?=": so the scans from two
 # openings never overlap, and time is linear.
@@ -28,6 +28,11 @@ _SURROGATE = re.compile("[\udc80-\udcff]")
 def raw_text(octets: bytes) -> str:
     """Give octets of a header as text from which each octet can be had back (PEP 383)."""
     return octets.decode("utf-8", "surrogateescape")
+
+
+def has_stray_octets(text: str) -> bool:
+    """Whether `raw_text` found octets that are not UTF-8."""
+    return _SURROGATE.search(text) is not None
 
 
 def unfold(text: str) -> str:
@@ -53,7 +58,7 @@ def printable(text: str) -> str:
     """Replace in decoded text what could break out of a line or be written nowhere."""
     if text.isprintable():
         return text
-    if _SURROGATE.search(text):
+    if has_stray_octets(text):
         text = decode_unlabelled(text.encode("utf-8", "surrogateescape"))[0]
     return _CONTROL.sub("\ufffd", text.replace("\t", " "))
 

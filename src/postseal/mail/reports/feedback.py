@@ -8,7 +8,12 @@ from datetime import datetime
 from postseal.mail.reading.dates import read_date
 from postseal.mail.reading.fields import HeaderSection
 from postseal.mail.reading.message import ReceivedMessage
-from postseal.mail.reports.fields import field_blocks, own_parts, reported_message
+from postseal.mail.reports.fields import (
+    field_blocks,
+    own_parts,
+    reported_message,
+    without_type,
+)
 
 __all__ = ["FeedbackReport", "read_feedback_report"]
 
@@ -63,7 +68,7 @@ def _report(kind: str, block: HeaderSection, original: ReceivedMessage | None) -
         original_recipients=tuple(map(_bare, _all(block, "Original-Rcpt-To"))),
         arrival_date=read_date(date)[0] if date else None,
         source_ip=block.get("Source-IP"),
-        reporting_mta=block.get("Reporting-MTA"),
+        reporting_mta=without_type(block.get("Reporting-MTA")),
         reported_domains=_all(block, "Reported-Domain"),
         reported_uris=_all(block, "Reported-URI"),
         authentication_results=_all(block, "Authentication-Results"),

@@ -24,6 +24,7 @@ class SealKind(StrEnum):
     NOT_REACHED = "not-reached"
     ENCRYPTED = "encrypted"
     AUTHENTICATED = "authenticated"
+    LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ _BEFORE_TLS: Final = frozenset(
 
 def reception_seal(reception: Reception) -> Seal:
     """Say how the message was protected on its way in."""
+    if not reception.protocol:
+        return Seal(SealKind.LOCAL, "Made here", "The platform wrote it itself.")
     if reception.tls_version is None:
         return Seal(
             SealKind.CLEAR,

@@ -13,6 +13,7 @@ from postseal.serve.storage import Attempt, Delivery, DeliveryState, MessageDeta
 from postseal.serve.web.hops import Seal, SealKind, attempt_seal, reception_seal
 from postseal.serve.web.reading import Listing
 from postseal.serve.web.rendering import Rendering
+from postseal.tls.requiretls import TLSRequirement
 
 __all__ = ["MessageModel", "MessagesModel"]
 
@@ -27,7 +28,7 @@ class SealModel(_Model):
     kind: SealKind = Field(
         description="clear: without TLS. not-reached: it ended before TLS, and nothing was handed "
         "over. encrypted: with TLS, the peer not authenticated. authenticated: with TLS, the peer "
-        "authenticated."
+        "authenticated. local: written by the platform itself, without a hop."
     )
     meaning: str = Field(description="The same in a sentence.")
     tls_version: str | None = Field(description="TLSv1.3, for one; null without TLS.")
@@ -66,7 +67,10 @@ class AttemptModel(_Model):
     tls_level: str = Field(description="The TLS level that was reached.")
     peer_certificate: str = Field(description="SHA-256 fingerprint of the peer's certificate.")
     authenticated_by: str = Field(description="What proved who the peer is, or empty.")
-    policy: str = Field(description="The rule that asked for the TLS level.")
+    policy: str = Field(description="The TLS level that was asked for, and the rule that did.")
+    explanation: tuple[str, ...] = Field(
+        description="What each rule said of the TLS level and what came of it, a sentence each."
+    )
     seal: SealModel
 
     @classmethod
@@ -87,6 +91,7 @@ class AttemptModel(_Model):
             peer_certificate=attempt.peer_certificate,
             authenticated_by=attempt.authenticated_by,
             policy=attempt.policy,
+            explanation=attempt.explanation,
             seal=SealModel.of(
                 attempt_seal(attempt), version=attempt.tls_version, cipher=attempt.tls_cipher
             ),
@@ -195,6 +200,9 @@ class MessageModel(_Model):
     header_from: str
     header_to: str
     header_message_id: str
+    tls_requirement: TLSRequirement = Field(
+        description="What its sender asks of the whole way (RFC 8689); unstated for most."
+    )
     reception: ReceptionModel
     deliveries: tuple[DeliveryModel, ...]
     headers: tuple[HeaderModel, ...]
@@ -219,6 +227,7 @@ class MessageModel(_Model):
             header_from=detail.summary.header_from,
             header_to=detail.summary.header_to,
             header_message_id=detail.summary.header_message_id,
+            tls_requirement=detail.tls_requirement,
             reception=ReceptionModel(
                 listener=reception.listener,
                 client_address=reception.client_address,

@@ -43,6 +43,7 @@ async def test_a_lease_says_what_a_worker_needs(store: Store, clock: Clock) -> N
             attempts=0,
             received_at=clock.now,
             size=25,
+            listener="submission",
         )
     ]
 

@@ -1,0 +1,120 @@
+"""A value within a JSON text, which knows where it stands and what it has to be."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NoReturn, TypeVar
+
+from postseal.errors import InvalidInput
+from postseal.mail._text import excerpt
+
+__all__ = ["Place", "loaded"]
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A value and the name of its place; each reading of it raises `InvalidInput` by that name."""
+
+    name: str
+    value: object
+
+    def get(self, key: str) -> Place:
+        """Give the value of an object's key, None where it is not there."""
+        fields = self.value if isinstance(self.value, dict) else {}
+        return Place(f"{self.name}.{key}", fields.get(key))
+
+    def check_keys(self, known: Collection[str]) -> None:
+        """Refuse what is no object, and one with a key that nobody knows."""
+        if not isinstance(self.value, dict):
+            self._fail("an object")
+        for key in self.value:
+            if key not in known:
+                raise InvalidInput(f"{self.name} has the key {excerpt(key)}, which nobody knows")
+
+    def items(self) -> list[Place]:
+        """Read a list, empty where there is none."""
+        if self.value is None:
+            return []
+        if not isinstance(self.value, list):
+            self._fail("a list")
+        return [Place(f"{self.name}[{number}]", each) for number, each in enumerate(self.value)]
+
+    def text(self) -> str:
+        """Read a string."""
+        if not isinstance(self.value, str):
+            self._fail("a string")
+        return self.value
+
+    def optional_text(self) -> str | None:
+        """Read a string or null."""
+        return None if self.value is None else self.text()
+
+    def texts(self) -> list[str]:
+        """Read a list of strings."""
+        return [each.text() for each in self.items()]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Read a list of lists of two strings."""
+        found = []
+        for each in self.items():
+            texts = each.texts()
+            if len(texts) != 2:
+                each._fail("a list of a name and a value")
+            found.append((texts[0], texts[1]))
+        return found
+
+    def word(self, words: type[_Word]) -> _Word | None:
+        """Read one of the words, or null."""
+        if self.value is None:
+            return None
+        try:
+            return words(self.text())
+        except ValueError:
+            self._fail(f"one of {', '.join(words)}")
+
+    def date(self) -> datetime | None:
+        """Read a date by ISO 8601, or null."""
+        if self.value is None:
+            return None
+        try:
+            return datetime.fromisoformat(self.text())
+        except ValueError:
+            self._fail("a date as 2026-03-01T12:00:00+01:00")
+
+    def octets(self) -> bytes:
+        """Read base64."""
+        try:
+            return b64decode(self.text(), validate=True)
+        except ValueError:
+            self._fail("base64")
+
+    def _fail(self, wanted: str) -> NoReturn:
+        shown = "missing" if self.value is None else excerpt(repr(self.value)[:200])
+        raise InvalidInput(f"{self.name} is {shown}, not {wanted}")
+
+
+def loaded(text: str | bytes, name: str) -> Place:
+    """Read a JSON text; raises `InvalidInput` for what is none, and for a key that stands twice."""
+    try:
+        return Place(name, json.loads(text, object_pairs_hook=_unique))
+    except InvalidInput:
+        raise
+    except RecursionError:
+        raise InvalidInput(f"{name} is nested too deep") from None
+    except ValueError as error:
+        # JSONDecodeError, UnicodeDecodeError, and the refusal of endless numbers.
+        raise InvalidInput(f"{name} is no JSON: {error}") from None
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise InvalidInput("a key stands twice in one JSON object")
+    return fields
