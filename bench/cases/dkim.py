@@ -87,7 +87,11 @@ def sign_rsa(server: Server, size: int) -> float:
 
     key, message = _key(), _message()
     padding, algorithm = PKCS1v15(), SHA256()
-    return rate(lambda: key.sign(message, padding, algorithm), size)
+
+    def sign() -> None:
+        key.sign(message, padding, algorithm)
+
+    return rate(sign, size)
 
 
 def _signed() -> bytes:

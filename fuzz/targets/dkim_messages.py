@@ -11,7 +11,9 @@ from typing import Any, Final, TypeVar
 
 from fuzz.chunks import cuts
 from postseal.mail.authentication import (
+    ARCResult,
     ChainStatus,
+    DKIMResult,
     DKIMSigner,
     InvalidMessage,
     KeyType,
@@ -57,12 +59,12 @@ def run(data: bytes) -> None:
     assert first.passed
 
 
-def _verify(pieces: Iterable[bytes], resolver: MemoryResolver) -> Any:
-    pieces = list(pieces)
+def _verify(
+    pieces: Iterable[bytes], resolver: MemoryResolver
+) -> tuple[tuple[DKIMResult, ...], ARCResult]:
     results = _drive(verify_dkim(pieces, resolver, clock=lambda: _NOW))
     chain = _drive(verify_arc(pieces, resolver, clock=lambda: _NOW))
-    for one in (*results, chain):
-        assert one.text.isprintable()
+    assert all(text.isprintable() for text in (chain.text, *(one.text for one in results)))
     return results, chain
 
 

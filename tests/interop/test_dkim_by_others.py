@@ -87,11 +87,7 @@ async def test_we_verify_what_mailauth_signs(
         + message
     )
     [result] = await verify_dkim(signed, resolver())
-    if header_form is Canonicalization.SIMPLE:
-        # One in fifty it folds otherwise than it has hashed, and does not verify itself.
-        assert result.word == mailauth.verify(signed).dkim[0]
-    else:
-        assert result.passed, result
+    assert result.passed, result
 
 
 def changed(old: bytes, new: bytes) -> Callable[[bytes], bytes]:

@@ -7,17 +7,13 @@ Postfix has no word on, MTA-STS above all, is compared with the RFC alone.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
 import pytest
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from postseal.dns.exchange import BlockingExchange
 from postseal.dns.name_servers import NameServer
@@ -30,15 +26,17 @@ from postseal.send.ways import is_shortfall
 from postseal.tls import PeerProof, TLSLevel, Trust
 from postseal.tls.ladder import Statement
 from postseal.tls.statements import configuration_statement, dangerous_lowering_statement
-from postseal.tls.tlsa import TLSA, Usage
-from tests.integration.send.scripts import greet, hello, take_quit
-from tests.parts.hostile_server import HostileServer, Script, Talk
 from tests.parts.namespace import NetworkNamespace
-from tests.parts.pki import ROOT, Issued, Spec, authority, issue
-from tests.parts.posttls_finger import MAIN_CF, Level, Records, Report, Seen, ask_posttls_finger
-from tests.parts.unbound import unbound
-from tests.parts.web_scripts import answering, response
-from tests.parts.zones import Seal, SignedZones, Zone
+from tests.parts.posttls_finger import (
+    MAIN_CF,
+    Level,
+    Records,
+    Report,
+    Seen,
+    ask_posttls_finger,
+    read_report,
+)
+from tests.parts.situations import Situation, serving
 
 pytestmark = pytest.mark.needs("unbound", "posttls-finger")
 
@@ -166,42 +164,6 @@ enforce     forged-tlsa valid       key     deferred
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """A destination; `policy` is that of MTA-STS, empty for none."""
-
-    zone: str
-    server: str
-    tlsa: str
-    policy: str = ""
-
-    @property
-    def label(self) -> str:
-        return "-".join(filter(None, (self.policy, self.server, self.tlsa)))
-
-    @property
-    def domain(self) -> str:
-        return f"{self.label}.{self.zone}.test"
-
-    @property
-    def host(self) -> str:
-        return f"{self.label}.mx.{HOSTS.get(self.zone, self.zone)}.test"
-
-
-# The zone of the hosts, where it is not that of the domains.
-HOSTS: Final = {"plain-host": "unsigned", "plain-mx": "signed", "forged-host": "forged"}
-ZONES: Final = {
-    "signed": Seal.SIGNED,
-    "unsigned": Seal.UNSIGNED,
-    "plain-host": Seal.SIGNED,
-    "plain-mx": Seal.UNSIGNED,
-    "forged": Seal.BOGUS,
-    "forged-host": Seal.SIGNED,
-    "forged-tlsa": Seal.SIGNED,
-    "silent-tlsa": Seal.SIGNED,
-}
-
-
 def rows(table: str) -> list[dict[str, str]]:
     header, *lines = (line.split() for line in table.splitlines())
     return [dict(zip(header, line, strict=True)) for line in lines]
@@ -219,157 +181,6 @@ MTA_STS_CASES: Final = [
 SITUATIONS: Final = tuple(
     dict.fromkeys([*(case[0] for case in CASES), *(case[0] for case in MTA_STS_CASES)])
 )
-
-# -- certificates ---------------------------------------------------------------------------------
-
-
-def leaf(subject: str, *names: str, issuer: Issued | None, **differences: object) -> Issued:
-    presented = tuple(x509.DNSName(name) for name in names)
-    spec = Spec(subject=subject, names=presented, **differences)  # type: ignore[arg-type]
-    return issue(spec, issuer)
-
-
-NAMES: Final = tuple(f"*.mx.{zone}.test" for zone in ZONES)
-TOP: Final = issue(ROOT, None)
-MIDDLE: Final = issue(authority("Middle"), TOP)
-STRANGER: Final = issue(authority("Stranger"), None)
-_CLIENT: Final = (ExtendedKeyUsageOID.CLIENT_AUTH,)
-CHAINS: Final[Mapping[str, tuple[Issued, ...]]] = {
-    "valid": (leaf("valid", *NAMES, issuer=MIDDLE), MIDDLE),
-    "other-name": (leaf("other", "customer.example", issuer=MIDDLE), MIDDLE),
-    "expired": (leaf("expired", *NAMES, issuer=MIDDLE, days=(-3, -1)), MIDDLE),
-    "early": (leaf("early", *NAMES, issuer=MIDDLE, days=(1, 3)), MIDDLE),
-    "self": (leaf("self", *NAMES, issuer=None),),
-    "stranger": (leaf("strange", *NAMES, issuer=STRANGER), STRANGER),
-    "cut-short": (leaf("cut short", *NAMES, issuer=MIDDLE),),
-    "client": (leaf("client", *NAMES, issuer=MIDDLE, purposes=_CLIENT), MIDDLE),
-}
-
-
-def context_of(directory: Path, name: str, chain: tuple[Issued, ...]) -> ssl.SSLContext:
-    file = directory / f"{name}.pem"
-    file.write_bytes(chain[0].key_pem + b"".join(one.pem for one in chain))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
-# -- servers --------------------------------------------------------------------------------------
-
-
-def sealing(context: ssl.SSLContext) -> Script:
-    def script(talk: Talk) -> None:
-        greet(talk, "STARTTLS")
-        if talk.hear() == "STARTTLS":
-            talk.say("220 go ahead")
-            talk.seal(context)
-            hello(talk)
-            take_quit(talk)
-
-    return script
-
-
-def in_clear(talk: Talk) -> None:
-    greet(talk)
-    take_quit(talk)
-
-
-def refusing(talk: Talk) -> None:
-    greet(talk, "STARTTLS")
-    if talk.hear() == "STARTTLS":
-        talk.say("454 4.7.0 not now")
-        take_quit(talk)
-
-
-def breaking(talk: Talk) -> None:
-    greet(talk, "STARTTLS")
-    if talk.hear() == "STARTTLS":
-        talk.say("220 go ahead")
-        talk.take()
-        talk.reset()
-    # Whoever does not ask for TLS is heard out.
-    talk.say("221 bye")
-    talk.end()
-
-
-SERVERS: Final = (*CHAINS, "clear", "refusing", "breaking")
-ADDRESSES: Final = {name: f"127.0.0.{number}" for number, name in enumerate(SERVERS, start=11)}
-WEB_ADDRESSES: Final = {
-    one.label + one.zone: f"127.0.1.{number}"
-    for number, one in enumerate((one for one in SITUATIONS if one.policy), start=1)
-}
-
-
-def policy_file(situation: Situation) -> bytes:
-    mode = {"off": "none", "testing": "testing", "malformed": "sometimes"}.get(situation.policy)
-    host = "elsewhere.example" if situation.policy == "elsewhere" else situation.host
-    return f"version: STSv1\nmode: {mode or 'enforce'}\nmx: {host}\nmax_age: 86400\n".encode()
-
-
-def web_script(directory: Path, situation: Situation) -> Script:
-    name = f"mta-sts.{situation.domain}"
-    issuer = STRANGER if situation.policy == "impostor" else TOP
-    context = context_of(directory, name, (leaf(name[:60], name, issuer=issuer),))
-    if situation.policy == "redirected":
-        there = f"Location: https://{name}/elsewhere.txt"
-        return answering(context, response(b"", there, status="302 Found"))
-    return answering(context, response(policy_file(situation)))
-
-
-# -- the DNS --------------------------------------------------------------------------------------
-
-
-def tlsa_records(situation: Situation) -> list[TLSA]:
-    own = CHAINS.get(situation.server, CHAINS["valid"])[0].der
-    match situation.tlsa:
-        case "key":
-            return [TLSA.of(own)]
-        case "wrong":
-            return [TLSA(3, 1, 1, bytes(32))]
-        case "issuer":
-            return [TLSA.of(MIDDLE.der, usage=Usage.DANE_TA)]
-        case "pkix":
-            return [TLSA.of(own, usage=Usage.PKIX_EE)]
-        case _:
-            return []
-
-
-def make_zones() -> SignedZones:
-    lines: dict[str, list[str]] = {zone: [] for zone in ZONES}
-    broken: list[str] = []
-    silent: list[Zone] = []
-    for one in SITUATIONS:
-        above = lines[HOSTS.get(one.zone, one.zone)]
-        lines[one.zone].append(f"{one.domain}. MX 10 {one.host}.")
-        above.append(f"{one.host}. A {ADDRESSES[one.server]}")
-        if one.zone == "silent-tlsa":
-            silent.append(Zone(f"_tcp.{one.host}", seal=Seal.UNREACHABLE))
-        else:
-            above += [
-                f"_25._tcp.{one.host}. TLSA {record.usage} {record.selector} "
-                f"{record.matching_type} {record.data.hex()}"
-                for record in tlsa_records(one)
-            ]
-        if one.zone == "forged-tlsa":
-            broken.append(f"_25._tcp.{one.host}. TLSA")
-        if one.policy:
-            lines[one.zone] += [
-                f'_mta-sts.{one.domain}. TXT "v=STSv1; id=1;"',
-                f"mta-sts.{one.domain}. A {WEB_ADDRESSES[one.label + one.zone]}",
-            ]
-    return SignedZones(
-        *silent,
-        *(
-            Zone(
-                f"{name}.test",
-                "\n".join(dict.fromkeys(lines[name])),
-                seal,
-                tuple(broken) if name == "forged-tlsa" else (),
-            )
-            for name, seal in ZONES.items()
-        ),
-    )
-
 
 # -- the comparison -------------------------------------------------------------------------------
 
@@ -404,24 +215,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     (folder / "main.cf").write_text(MAIN_CF)
-    (folder / "ca.pem").write_bytes(TOP.pem)
-    scripts: dict[str, Script] = {
-        name: sealing(context_of(folder, name, chain)) for name, chain in CHAINS.items()
-    }
-    scripts |= {"clear": in_clear, "refusing": refusing, "breaking": breaking}
-    with ExitStack() as stack:
-        namespace = stack.enter_context(NetworkNamespace())
-        stack.enter_context(unbound(make_zones(), namespace=namespace))
-
-        def serve(script: Script, address: str, port: int) -> None:
-            listener = namespace.listen(address, port)
-            stack.enter_context(HostileServer(script, listener=listener))
-
-        for name, address in ADDRESSES.items():
-            serve(scripts[name], address, 25)
-        for one in SITUATIONS:
-            if one.policy:
-                serve(web_script(folder, one), WEB_ADDRESSES[one.label + one.zone], 443)
+    with serving(SITUATIONS, folder) as namespace:
         yield World(namespace, folder)
 
 
@@ -482,6 +276,14 @@ def test_mta_sts_is_applied_as_its_rfc_says(
     world: World, situation: Situation, expected: Outcome
 ) -> None:
     assert world.ours(situation, Level.DANE) is expected
+
+
+def test_a_line_that_nobody_knows_is_not_passed_over() -> None:
+    known = "posttls-finger: STARTTLS rejected: 454 4.7.0 not now\n"
+    assert read_report(known).seen is Seen.TLS_REFUSED
+    for unknown in ("posttls-finger: something new\n", "SSL3 alert\n", known):
+        with pytest.raises(AssertionError):
+            read_report(known + unknown)
 
 
 def test_the_table_names_real_differences_only() -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import strategies as st
 
 from postseal.address import Address
-from postseal.mail import Attachment, Header, Mailbox, Message
+from postseal.mail import Attachment, Header, Mailbox, Message, MissingText
 
 __all__ = ["BODIES", "LINES", "MAILBOXES", "MESSAGES", "lines_of"]
 
@@ -48,6 +48,7 @@ MESSAGES = st.builds(
     subject=st.none() | LINES,
     text=st.none() | BODIES,
     html=st.none() | BODIES,
+    missing_text=st.just(MissingText.LEFT_OUT),
     attachments=st.lists(ATTACHMENTS, max_size=3),
     headers=st.lists(st.builds(Header, st.sampled_from(["X-One", "List-ID"]), LINES), max_size=3),
     date=DATES,

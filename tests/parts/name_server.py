@@ -18,7 +18,7 @@ from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
 
 from postseal.dns.name_servers import NameServer
-from tests.parts.ports import LOOPBACK
+from tests.parts.ports import LOOPBACK, bind_streams_and_datagrams
 
 Answering = Callable[[bytes], Sequence[bytes]]
 """Octets of a query to the messages that go back, in order; by TCP all of them go together."""
@@ -48,13 +48,9 @@ def respond(
 @contextmanager
 def name_server(by_udp: Answering, by_tcp: Answering = lambda _: ()) -> Iterator[NameServer]:
     """Serve on one free port; a query to which nothing goes back is met by silence."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener,
-    ):
-        listener.bind((LOOPBACK, 0))
+    listener, datagrams = bind_streams_and_datagrams()
+    with listener, datagrams:
         port = listener.getsockname()[1]
-        datagrams.bind((LOOPBACK, port))
         listener.listen()
         threads = [
             threading.Thread(target=_serve_datagrams, args=(datagrams, by_udp)),

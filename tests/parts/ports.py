@@ -6,6 +6,7 @@ import socket
 from typing import Self
 
 LOOPBACK = "127.0.0.1"
+_ATTEMPTS = 50
 
 
 class ReservedPort:
@@ -35,3 +36,25 @@ class ReservedPort:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def bind_streams_and_datagrams() -> tuple[socket.socket, socket.socket]:
+    """Give two loopback sockets, of TCP and of UDP, on one port chosen by the system.
+
+    The port of a new TCP socket may be in use by UDP: then another is tried. A server that sets
+    SO_REUSEADDR (Unbound) may take the port over; what comes then is its.
+    """
+    for _ in range(_ATTEMPTS):
+        streams = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            for one in (streams, datagrams):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            streams.bind((LOOPBACK, 0))
+            datagrams.bind(streams.getsockname())
+        except OSError:
+            streams.close()
+            datagrams.close()
+        else:
+            return streams, datagrams
+    raise AssertionError(f"no port is free for TCP and UDP, {_ATTEMPTS} times")

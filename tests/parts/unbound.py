@@ -18,7 +18,7 @@ import dns.query
 from postseal.dns.name_servers import NameServer
 from tests.conftest import find_part
 from tests.parts.namespace import NetworkNamespace
-from tests.parts.ports import LOOPBACK, ReservedPort
+from tests.parts.ports import LOOPBACK, bind_streams_and_datagrams
 from tests.parts.waiting import wait_until
 from tests.parts.zones import SignedZones
 
@@ -86,8 +86,9 @@ def unbound(
                 with _running(command, folder, where, inside):
                     yield where
             return
-        with ReservedPort() as port:
-            where = NameServer(IPv4Address(LOOPBACK), port.number)
+        streams, datagrams = bind_streams_and_datagrams()
+        with streams, datagrams:
+            where = NameServer(IPv4Address(LOOPBACK), streams.getsockname()[1])
             _configure(folder, zones, where, extended_errors=extended_errors)
             with _running([str(program), "-d", "-c", str(folder / "unbound.conf")], folder, where):
                 yield where

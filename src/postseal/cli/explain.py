@@ -154,7 +154,7 @@ def _resolver(
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"`postseal explain` needs the package {error.name}",
-            hint="Install it with: pip install 'postseal[audit]'.",
+            hint="Install it with: pip install 'postseal[mx]'.",
         ) from None
     return StubResolver(
         name_servers=() if given is None else (NameServer.parse(given),),

@@ -10,7 +10,10 @@ _NEEDS = "postseal: the command line needs more packages; install them with: pip
 
 
 def main() -> None:
-    """Run the command line; the exit status is 0, 1 (it failed) or 2 (wrong usage)."""
+    """Run the command line; the exit status is 0, 1 (it failed) or 2 (wrong usage).
+
+    Commands that examine something have more: `postseal.cli.examining`.
+    """
     try:
         from postseal.cli.app import app
     except ModuleNotFoundError as error:

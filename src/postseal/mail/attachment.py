@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -183,7 +184,12 @@ def check_filename(filename: str) -> None:
 def _guess(filename: str) -> str:
     # From the first dot on, since the whole might be taken for a URL.
     _, dot, extensions = filename.partition(".")
-    guessed, compression = mimetypes.guess_type(f"file{dot}{extensions}")
+    return _guess_by_extensions(dot + extensions)
+
+
+@lru_cache(maxsize=256)
+def _guess_by_extensions(extensions: str) -> str:
+    guessed, compression = mimetypes.guess_type(f"file{extensions}")
     if compression:
         return _COMPRESSED.get(compression, _UNKNOWN)
     return guessed if guessed and not _COMPOSITE.match(guessed) else _UNKNOWN

@@ -15,7 +15,7 @@ __all__ = ["Calendar", "CalendarMethod"]
 _FOLD = re.compile(r"(?:\r\n|\r|\n)[ \t]")
 _METHOD = re.compile(r"^METHOD(?:;[^:\r\n]*)?:([^\r\n]*)\r?$", re.IGNORECASE | re.MULTILINE)
 _OBJECT = re.compile(
-    r"BEGIN:VCALENDAR[ \t]*[\r\n].*[\r\n]END:VCALENDAR\s*\Z", re.IGNORECASE | re.DOTALL
+    r"BEGIN:VCALENDAR[ \t]*[\r\n](?:.*[\r\n])?END:VCALENDAR\s*\Z", re.IGNORECASE | re.DOTALL
 )
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MAX_CHARACTERS = 4 * 1024 * 1024

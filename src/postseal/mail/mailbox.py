@@ -35,7 +35,11 @@ _ADDRESS = re.compile(
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r'(["\\])')
 # Words of RFC 5322 atext, one space between them: needs no quotes.
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+\Z")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+_ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*+\Z")
+# What nearly all mailboxes are; whatever else there is takes the long way.
+_PLAIN_ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*+@[A-Za-z0-9.-]++"
+_SIMPLE = re.compile(rf"(?:({_ATOM}(?: {_ATOM})*+) <({_PLAIN_ADDRESS})>|({_PLAIN_ADDRESS}))\Z")
 # The same as people read it: dots and letters of all scripts are words too.
 _WORDS = re.compile(rf"[^{_SPECIALS}]++(?: [^{_SPECIALS}]++)*+\Z")
 # A longer name is encoded instead of quoted, so that its line can be folded.
@@ -62,6 +66,8 @@ class Mailbox:
         Raises `InvalidAddress`, which points at the character, for everything else; so for a
         second mailbox behind a comma, which cannot be smuggled in where one is expected.
         """
+        if found := _SIMPLE.match(text):
+            return cls(found[1] or "", _address(text, *found.span(2 if found[1] else 3)))
         name, address, end = _scan(text, 0)
         if end < len(text):
             _fail(
@@ -149,7 +155,7 @@ def _scan(text: str, start: int) -> tuple[str, Address, int]:
     """Read a name, an address and the blanks behind them; give the position after that."""
     position = _skip_blanks(text, start)
     if found := _ADDRESS.match(text, position):
-        return "", _address(text, found), _skip_blanks(text, found.end())
+        return "", _address(text, *found.span()), _skip_blanks(text, found.end())
     words: list[str] = []
     while True:
         if quoted := _QUOTED.match(text, position):
@@ -169,7 +175,7 @@ def _scan(text: str, start: int) -> tuple[str, Address, int]:
     end = found.end()
     if text[end : end + 1] != ">":
         _fail(text, end, "the angle bracket is not closed")
-    return " ".join(words), _address(text, found), _skip_blanks(text, end + 1)
+    return " ".join(words), _address(text, *found.span()), _skip_blanks(text, end + 1)
 
 
 def _skip_blanks(text: str, position: int) -> int:
@@ -177,12 +183,12 @@ def _skip_blanks(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _address(text: str, found: re.Match[str]) -> Address:
+def _address(text: str, start: int, end: int) -> Address:
     try:
-        return Address.parse(found[0])
+        return Address.parse(text[start:end])
     except InvalidAddress as error:
         raise InvalidAddress(
-            f"{error.text} (from position {found.start() + 1} of {excerpt(text, found.start())})",
+            f"{error.text} (from position {start + 1} of {excerpt(text, start)})",
             hint=error.hint,
         ) from None
 

@@ -1,7 +1,7 @@
 """The tree of parts that a body is made of, laid out as segments to be written in order.
 
-A part is its header fields and its body. Bodies are octets and attachments; neighbouring octets
-are joined, so that a message without attachments is one piece.
+A part is its header fields and its body. Bodies are octets and attachments, in short stretches;
+`joined` makes as few of them as there can be.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def multipart(subtype: str, parts: Sequence[Part], *, token: str, parameters: st
         # The line end before a delimiter belongs to the delimiter.
         line_end = b"\r\n"
     segments += (line_end, delimiter, b"--\r\n")
-    return Part(fields.encode("ascii"), joined(segments))
+    return Part(fields.encode("ascii"), tuple(segments))
 
 
 def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from enum import Enum, unique
 from typing import Final
 
-from postseal.dns import MX, Answer, Resolver, exchangers
+from postseal.dns import MX, Answer, NameDoesNotExist, Resolver, ResolverFailure, exchangers
 from postseal.dns.recording import RecordingResolver
-from postseal.errors import ConnectError, MailError, Phase
+from postseal.errors import ConnectError, MailError, MissingExtra, PermanentlyRejected, Phase
 from postseal.send.connection import ConnectionOptions
 from postseal.send.dane import find_dane
 from postseal.send.endpoint import Endpoint
@@ -63,8 +63,8 @@ async def explain_destination(
     deliveries are. Without `can_validate` no answer of the resolver's is ever authentic, and no
     result clean: whether DANE applies is not known then. A fetch takes `timeout` seconds at most,
     and so does a server; lookups take what the resolver allows. Trouble of the destination's is in
-    the result. Raises `MissingExtra` where a policy has to be fetched without the package for it,
-    and what the cache raises.
+    the result. Raises `MissingExtra` where a package is needed that is not there, and what the
+    cache raises.
     """
     inquiry = _Inquiry(network, resolver, options, cache, port, timeout)
     explained = await inquiry.explain(domain, depth, tuple(local))
@@ -104,7 +104,7 @@ class _Inquiry:
         try:
             mx = await self._resolver.mx(domain)
             hosts = exchangers(domain, mx.records, shuffle=_by_name)
-        except MailError as problem:
+        except (NameDoesNotExist, ResolverFailure, PermanentlyRejected) as problem:
             return ExplainedDestination(
                 domain=domain, port=self._port, lookups=tuple(lookups), problem=problem
             )
@@ -141,7 +141,7 @@ class _Inquiry:
         try:
             if not (await self._resolver.addresses(host)).records:
                 problem = ConnectError(f"{host} has no address", phase=Phase.RESOLVE)
-        except MailError as error:
+        except (NameDoesNotExist, ResolverFailure) as error:
             problem = error
         if problem is None or problem.is_temporary:
             dane = await find_dane(
@@ -162,6 +162,9 @@ class _Inquiry:
         deadline = self._deadline()
         try:
             connection, shortfalls = await connect(self._network, ways, deadline=deadline)
+        except MissingExtra:
+            # That is no fault of the server's.
+            raise
         except MailError as problem:
             return Trial(problem=problem)
         await connection.quit(deadline=deadline)

@@ -22,7 +22,7 @@ from postseal.serve.setting_files import File, key_pair_problem
 from postseal.serve.setting_policies import DomainPolicies
 from postseal.serve.setting_problems import explain
 from postseal.serve.setting_reports import TLSReportSettings
-from postseal.serve.setting_routes import Routes
+from postseal.serve.setting_routes import DEFAULT_ROUTE, Routes
 from postseal.serve.setting_types import (
     MXTLS,
     BindAddress,
@@ -296,6 +296,12 @@ class DeliverySettings(Table):
 
     @model_validator(mode="after")
     def _check_policies(self) -> Self:
+        if self.policies and DEFAULT_ROUTE in self.routes:
+            raise InvalidSetting(
+                f'the route "{DEFAULT_ROUTE}" takes the mail of all domains, so `policies` would '
+                "protect nothing",
+                hint="The URL of the route says how sealed it is.",
+            )
         for domain in self.policies:
             if domain in self.routes:
                 raise InvalidSetting(

@@ -9,6 +9,7 @@ import pytest
 from postseal.serve.setting_types import DeliveryMode
 from postseal.serve.storage import DeliveryState, Store, Summary
 from postseal.serve.web import create_app
+from postseal.tls.requiretls import TLSRequirement
 from tests.integration.web import samples
 from tests.integration.web.conftest import PASSWORD, Clock, open_client
 from tests.integration.web.samples import message_id, new_message, plain
@@ -116,6 +117,21 @@ async def test_the_hops_say_how_they_were_sealed(browser: httpx2.AsyncClient, st
     null = (await browser.get(f"/messages/{message_id(6)}")).text
     assert "&lt;&gt; (null)" in null
     assert "No attempt was made yet." in null
+
+
+async def test_what_a_sender_asks_of_the_way_is_shown(
+    browser: httpx2.AsyncClient, store: Store
+) -> None:
+    sealed = samples.new_message(
+        1, samples.plain("sealed"), tls_requirement=TLSRequirement.REQUIRED
+    )
+    await store.accept(sealed)
+    await store.accept(samples.new_message(2, samples.plain("plain")))
+    assert (
+        "<dt>Its sender asks for</dt><dd><bdi>REQUIRETLS</bdi></dd>"
+        in (await browser.get(f"/messages/{message_id(1)}")).text
+    )
+    assert "Its sender asks for" not in (await browser.get(f"/messages/{message_id(2)}")).text
 
 
 async def test_the_frame_cannot_do_anything(browser: httpx2.AsyncClient, store: Store) -> None:

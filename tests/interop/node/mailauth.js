@@ -32,6 +32,8 @@ const tasks = {
     async sign({ message, canonicalization, signatures }) {
         const signed = await dkimSign(Buffer.from(message, 'base64'), {
             canonicalization,
+            // Without it the clock is read twice, and a second may pass between.
+            signTime: new Date(),
             signatureData: signatures
         });
         if (signed.errors.length) {
@@ -50,6 +52,7 @@ const tasks = {
             signingDomain: domain,
             selector,
             privateKey: key,
+            signTime: new Date(),
             authResults: `${domain}; arc=${chain.status.result}`,
             cv: last ? chain.status.result : 'none'
         });

@@ -92,7 +92,7 @@ def test_without_its_packages_it_says_what_to_install() -> None:
     ran = run_without("dns", "explain", "tls", "example.com")
     assert ran.returncode == ExitStatus.INCONCLUSIVE
     assert "needs the package dns" in ran.stderr
-    assert "pip install 'postseal[audit]'" in ran.stderr
+    assert "pip install 'postseal[mx]'" in ran.stderr
 
 
 @pytest.mark.parametrize(

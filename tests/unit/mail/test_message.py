@@ -154,11 +154,20 @@ def test_the_message_id_tells_of_the_author_only() -> None:
     ("attachments", "text", "html", "types"),
     [
         (0, None, None, ["text/plain"]),
-        (0, None, "h", ["text/html"]),
+        (0, None, "h", ["multipart/alternative", "text/plain", "text/html"]),
+        (0, None, '<img src="https://example.com/a.png">', ["text/html"]),
         (0, "t", "h", ["multipart/alternative", "text/plain", "text/html"]),
         (1, None, None, ["multipart/mixed", "application/pdf"]),
         (2, "t", None, ["multipart/mixed", "text/plain", *["application/pdf"] * 2]),
-        (1, None, "h", ["multipart/mixed", "text/html", "application/pdf"]),
+        (
+            1,
+            None,
+            "h",
+            [
+                *("multipart/mixed", "multipart/alternative", "text/plain", "text/html"),
+                "application/pdf",
+            ],
+        ),
     ],
 )
 def test_the_tree_fits_the_parts(

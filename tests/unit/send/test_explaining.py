@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from postseal.dns import MX, Lookup, NameDoesNotExist
-from postseal.errors import ConnectError, PermanentlyRejected
+from postseal.errors import ConnectError, MailError, MissingExtra, PermanentlyRejected
 from postseal.send.blocking import run
 from postseal.send.connection import ConnectionOptions
 from postseal.send.explained import Action, ExplainedDestination, Verdict
@@ -37,7 +37,7 @@ def resolver() -> MemoryResolver:
 
 def explain(
     resolver: MemoryResolver,
-    *scripts: str,
+    *scripts: str | MailError,
     local: tuple[Statement, ...] = (),
     can_validate: bool = True,
 ) -> ExplainedDestination:
@@ -147,6 +147,13 @@ def test_a_server_without_tls_falls_short_of_what_is_configured(resolver: Memory
 def test_what_cannot_be_validated_is_not_clean(resolver: MemoryResolver) -> None:
     explained = explain(resolver, can_validate=False)
     assert (explained.action, explained.verdict) == (Action.DELIVER, Verdict.INCONCLUSIVE)
+
+
+def test_a_package_that_is_missing_here_is_not_held_against_the_server(
+    resolver: MemoryResolver,
+) -> None:
+    with pytest.raises(MissingExtra):
+        explain(resolver, MissingExtra("a package is missing"))
 
 
 def test_dozens_of_servers_are_not_all_examined(resolver: MemoryResolver) -> None:

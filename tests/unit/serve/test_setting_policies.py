@@ -88,6 +88,8 @@ def test_what_protects_nothing_or_contradicts_itself_is_refused(value: object, w
 def test_one_domain_has_one_rule() -> None:
     with pytest.raises(InvalidSetting, match=r"example\.org has a route, whose URL says"):
         _policy("encrypted", routes={"example.org": "smtp://relay.example.net"})
+    with pytest.raises(InvalidSetting, match="takes the mail of all domains"):
+        _policy("encrypted", routes={"*": "smtp://relay.example.net"})
     policies = {"example.org": "encrypted", "EXAMPLE.org": "encrypted"}
     with pytest.raises(InvalidSetting, match="has a policy already"):
         Settings.load(overrides={"delivery": {"policies": policies}})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postseal.serve.storage import Summary
-from postseal.serve.summary import HEAD_LIMIT, header_section, summarize
+from postseal.serve.summary import HEAD_LIMIT, field_values, header_section, summarize
 
 
 def test_four_fields_are_shown() -> None:
@@ -106,3 +106,9 @@ def test_the_header_section_ends_at_the_first_empty_line(beginning: bytes, head:
 
 def test_a_header_section_without_end_is_as_much_as_was_looked_at() -> None:
     assert len(header_section(b"a" * HEAD_LIMIT)) == HEAD_LIMIT
+
+
+def test_fields_that_instruct_are_read_as_often_as_they_are_there() -> None:
+    head = b"tls-required: No\r\nSubject: x\r\nTLS-Required:\r\n maybe\r\nTLS-Required-Not: No\r\n"
+    assert [value.strip() for value in field_values(head, "TLS-Required")] == ["No", "maybe"]
+    assert field_values(b"", "TLS-Required") == ()

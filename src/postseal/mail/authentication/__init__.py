@@ -33,6 +33,13 @@ from postseal.mail.authentication.dmarc_record import Alignment, DMARCPolicy, DM
 from postseal.mail.authentication.key_record import KeyRecord
 from postseal.mail.authentication.keys import InvalidKey, KeyType, SigningKey
 from postseal.mail.authentication.message_signature import InvalidSignature, MessageSignature
+from postseal.mail.authentication.method_results import (
+    arc_method,
+    dkim_method,
+    dmarc_method,
+    spf_method,
+    without_results_of,
+)
 from postseal.mail.authentication.raw_message import InvalidMessage
 from postseal.mail.authentication.signing_input import HeaderChoice, SigningIdentity
 from postseal.mail.authentication.spf import ReverseLookup, SPFResult, check_spf
@@ -83,8 +90,13 @@ __all__ = [
     "SuffixList",
     "TreeWalk",
     "VerificationLimits",
+    "arc_method",
     "check_dmarc",
     "check_spf",
+    "dkim_method",
+    "dmarc_method",
+    "spf_method",
     "verify_arc",
     "verify_dkim",
+    "without_results_of",
 ]

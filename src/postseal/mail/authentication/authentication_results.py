@@ -102,15 +102,8 @@ class AuthenticationResults:
 
     def payload(self) -> str:
         """Write the value of the field, folded at 78 where it can be, without CRLF at the end."""
-        return self._folded(len("Authentication-Results: "))
-
-    def __bytes__(self) -> bytes:
-        """Write the field with its CRLF; non-ASCII values are in UTF-8 (RFC 6532)."""
-        return f"Authentication-Results: {self.payload()}\r\n".encode()
-
-    def _folded(self, column: int) -> str:
         text = _written(self.service)
-        column += len(text)
+        column = len("Authentication-Results: ") + len(text)
         if not self.results:
             return f"{text}; none"
         for result in self.results:
@@ -123,6 +116,10 @@ class AuthenticationResults:
                     text += f" {piece}"
                     column += 1 + len(piece)
         return text
+
+    def __bytes__(self) -> bytes:
+        """Write the field with its CRLF; non-ASCII values are in UTF-8 (RFC 6532)."""
+        return f"Authentication-Results: {self.payload()}\r\n".encode()
 
     @classmethod
     def parse(cls, value: str) -> AuthenticationResults:

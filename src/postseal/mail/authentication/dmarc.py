@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Final
 
 from postseal.address import ascii_domain
 from postseal.errors import InvalidAddress, MailError
@@ -24,8 +23,6 @@ from postseal.mail.authentication.spf import SPFResult
 from postseal.mail.authentication.words import ResultWord
 
 __all__ = ["AlignedMethod", "DMARCResult", "check_dmarc"]
-
-_MAX_SIGNATURES: Final = 20
 
 
 @unique
@@ -77,35 +74,33 @@ async def check_dmarc(
             return DMARCResult(
                 word=ResultWord.NONE, domain=domain, text=f"{domain} has no DMARC record"
             )
-        alignments = _Alignments(organizations, domain)
-        aligned: list[AlignedMethod] = []
-        is_open = False
-        for result in list(dkim)[:_MAX_SIGNATURES]:
-            signature = result.signature
-            if signature is not None and await alignments.holds(
-                signature.domain, found.record.dkim, result.word
-            ):
-                if result.passed:
-                    aligned.append(AlignedMethod.DKIM)
-                else:
-                    is_open = True
-        if spf is not None and await alignments.holds(spf.domain, found.record.spf, spf.word):
-            if spf.word is ResultWord.PASS:
-                aligned.append(AlignedMethod.SPF)
-            else:
-                is_open = True
+        record, alignments = found.record, _Alignments(organizations, domain)
+        claims = [
+            (AlignedMethod.DKIM, one.signature.domain, record.dkim, one.word)
+            for one in dkim
+            if one.signature is not None
+        ]
+        if spf is not None:
+            claims.append((AlignedMethod.SPF, spf.domain, record.spf, spf.word))
+        said = [
+            (method, word)
+            for method, claimed, mode, word in claims
+            if await alignments.holds(claimed, mode, word)
+        ]
         policy = await _policy(found, domain, resolver)
     except MailError as error:
         return DMARCResult(word=ResultWord.TEMPERROR, domain=domain, text=str(error))
+    aligned = tuple(dict.fromkeys(method for method, word in said if word is ResultWord.PASS))
     if aligned:
         word = ResultWord.PASS
     else:
-        word = ResultWord.TEMPERROR if is_open else ResultWord.FAIL
+        # Aligned, and neither passed nor failed.
+        word = ResultWord.TEMPERROR if said else ResultWord.FAIL
     return DMARCResult(
         word=word,
         domain=domain,
         policy=policy,
-        aligned=tuple(dict.fromkeys(aligned)),
+        aligned=aligned,
         found=found,
         text="" if aligned else f"nothing that passed is aligned with {domain}",
     )

@@ -41,7 +41,7 @@ class OrganizationalDomains(Protocol):
         ...
 
 
-class TreeWalk:
+class TreeWalk(OrganizationalDomains):
     """Asks the DNS, label by label; it keeps what it was told, so it is for one message."""
 
     def __init__(self, resolver: TXTLookup) -> None:
@@ -85,7 +85,7 @@ class TreeWalk:
         return found
 
 
-class SuffixList:
+class SuffixList(OrganizationalDomains):
     """Takes the organizational domain from a list of public suffixes.
 
     `organization` gives the domain registered under a public suffix, or None for a public suffix:

@@ -96,9 +96,9 @@ class KeyRecord:
                 "the domain has revoked the key: p= is empty", fault=SignatureFault.KEY_REVOKED
             )
         if self.hashes is not None and "sha256" not in self.hashes:
-            raise _mismatch(f"the record allows only the hashes {', '.join(sorted(self.hashes))}")
+            raise _mismatch(f"the record allows only the hashes {_listed(self.hashes)}")
         if self.services is not None and not self.services & {"*", "email"}:
-            raise _mismatch(f"the record is for {', '.join(sorted(self.services))}, not for email")
+            raise _mismatch(f"the record is for {_listed(self.services)}, not for email")
         if self.key_type != wanted:
             raise _mismatch(
                 f"the record has a key of the type {self.key_type[:20]!a}, not {wanted}"
@@ -122,6 +122,10 @@ class KeyRecord:
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(word.strip(" \t") for word in text.split(":"))
+
+
+def _listed(words: frozenset[str]) -> str:
+    return ascii(", ".join(sorted(words))[:40])
 
 
 def _mismatch(text: str) -> InvalidSignature:

@@ -28,6 +28,7 @@ MAX_HEADER: Final = 1_048_576
 
 _END = b"\r\n\r\n"
 _PIECE = 65_536
+_NO_LINE_ENDS = bytes(octet for octet in range(256) if octet not in b"\r\n")
 # A field is a line and the lines behind it that begin with white space (RFC 5322 2.2.3).
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
 # Readers differ about where such lines end: text for one of them is a field for another.
@@ -56,8 +57,7 @@ def read_fields(section: bytes) -> tuple[RawField, ...]:
 
     Raises `InvalidMessage` for a bare CR or LF, a NUL, or a line that is no field.
     """
-    ends = section.count(b"\r\n")
-    is_clean = section.count(b"\n") == section.count(b"\r") == ends and b"\x00" not in section
+    is_clean = _has_whole_line_ends(section) and b"\x00" not in section
     if not is_clean and (found := _BARE.search(section)):
         raise InvalidMessage(
             f"the header section holds {_shown(found[0])} at octet {found.start()}",
@@ -81,8 +81,7 @@ def _fields(section: bytes) -> Iterator[RawField]:
 
 def refuse_bare_line_ends(piece: bytes) -> None:
     """Raise `InvalidMessage` if a piece of a body that ends in no CR holds a bare CR or LF."""
-    ends = piece.count(b"\r\n")
-    if piece.count(b"\n") != ends or piece.count(b"\r") != ends:
+    if not _has_whole_line_ends(piece):
         raise InvalidMessage(
             "the body holds a CR without LF or an LF without CR",
             hint="Relays change those and break the signature: end lines with CRLF before signing.",
@@ -144,6 +143,12 @@ class MessageSplitter:
         body = bytes(self._head[body_start:])
         self._head.clear()
         return body
+
+
+def _has_whole_line_ends(octets: bytes) -> bool:
+    # One sweep of C code over the whole of a body, where counting takes three.
+    ends = octets.translate(None, _NO_LINE_ENDS)
+    return ends == _END[:2] * (len(ends) // 2)
 
 
 def _shown(octet: bytes) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
-from urllib.parse import quote
 
 from postseal.mail.authentication.tags import InvalidTagList
 
@@ -19,6 +18,9 @@ _TOKEN = re.compile(
     r"%\{([slodiphcrtv])(\d*)(r?)([.\-+,/_=]*)\}|%([%_-])|([\x20-\x24\x26-\x7e]+)", re.IGNORECASE
 )
 _ESCAPES: Final = {"%": "%", "_": " ", "-": "%20"}
+_UNRESERVED: Final = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+)
 _ONLY_IN_EXPLANATIONS: Final = frozenset("crt")
 
 
@@ -107,4 +109,12 @@ def _expanded(macro: _Macro, value: str) -> str:
     if macro.is_reversed:
         parts.reverse()
     text = ".".join(parts[-macro.digits :])
-    return quote(text, safe="-._~") if macro.is_escaped else text
+    return _percent_encoded(text) if macro.is_escaped else text
+
+
+def _percent_encoded(text: str) -> str:
+    """Leave the unreserved characters of RFC 3986 2.3 as they are."""
+    return "".join(
+        chr(octet) if octet in _UNRESERVED else f"%{octet:02X}"
+        for octet in text.encode("utf-8", "replace")
+    )

@@ -81,10 +81,10 @@ def attachments_of(
     root: ReceivedPart, bodies: tuple[ReceivedPart, ...]
 ) -> Iterator[ReceivedAttachment]:
     """Yield every leaf that is no text of the message, and the files in the texts."""
+    texts = set(bodies)
     for part in _leaves(root):
-        if not any(part is body for body in bodies):
-            media_type = part.media_type
-            yield ReceivedAttachment(part.filename, media_type, part)
+        if part not in texts:
+            yield ReceivedAttachment(part.filename, part.media_type, part)
         elif part.media_type == "text/plain":
             for file in split_uuencoded(part.text)[1]:
                 yield ReceivedAttachment(file.filename, _UNKNOWN, part, file.content)

@@ -167,8 +167,8 @@ class ReceivedMessage:
             if not field.octets.isascii() and has_stray_octets(raw_text(field.octets)):
                 yield Defect(DefectKind.UNENCODED_HEADER, field.offset, field.name)
         for name in _ADDRESS_FIELDS:
-            if field_ := self.header.first(name):
-                yield from _address_defects(field_)
+            if addresses := self.header.first(name):
+                yield from _address_defects(addresses)
         date = self.header.first("Date")
         if date and not read_date(date.value)[1]:
             yield Defect(DefectKind.INVALID_DATE, date.offset)

@@ -7,19 +7,19 @@ from binascii import Error, a2b_base64, a2b_qp, a2b_uu
 
 from postseal.mail.reading.defects import DefectKind
 
-__all__ = ["IDENTITIES", "UUENCODED", "body_defect", "decode_body", "decode_uuencoded"]
+__all__ = ["IDENTITIES", "body_defect", "decode_body", "decode_uuencoded"]
 
 IDENTITIES = frozenset(("", "7bit", "8bit", "binary"))
 """The encodings that change nothing (RFC 2045 6.2)."""
 
-UUENCODED = frozenset(("x-uuencode", "x-uue", "uuencode", "uue"))
-"""What senders call uuencode, which no RFC names."""
-
+# What senders call uuencode, which no RFC names.
+_UUENCODED = frozenset(("x-uuencode", "x-uue", "uuencode", "uue"))
 # RFC 2045 6.7 (3): white space at the end of a line was added on the way.
 _TRAILING_SPACE = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _SPACES_AT_END = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\r\n\t ]")
 _BASE64_DIGIT = re.compile(rb"[A-Za-z0-9+/]")
+_NO_DIGITS = bytes(octet for octet in range(256) if not _BASE64_DIGIT.match(bytes((octet,))))
 _PADDING = re.compile(rb"=[=\s]*+")
 _NOT_QUOTED_PRINTABLE = re.compile(rb"=(?![0-9A-F]{2}|[ \t]*+\r?\n|[ \t]*+\Z)")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*+\n", re.MULTILINE)
@@ -41,7 +41,7 @@ def decode_body(octets: bytes, start: int, end: int, encoding: str) -> bytes:
             return a2b_qp(_TRAILING_SPACE.sub(b"", view))
         return a2b_qp(view)
     body = octets[start:end]
-    if encoding in UUENCODED:
+    if encoding in _UUENCODED:
         begin = _UU_BEGIN.search(body)
         return decode_uuencoded(body[begin.end() if begin else 0 :])[0]
     return body
@@ -67,7 +67,7 @@ def body_defect(
     if encoding == "quoted-printable":
         found = _NOT_QUOTED_PRINTABLE.search(octets, start, end)
         return (DefectKind.INVALID_QUOTED_PRINTABLE, found.start()) if found else None
-    if encoding in UUENCODED:
+    if encoding in _UUENCODED:
         found = _UU_BEGIN.search(octets, start, end)
         if found and decode_uuencoded(octets[found.end() : end])[1]:
             return None
@@ -104,6 +104,3 @@ def _from_base64(octets: bytes, start: int, end: int) -> bytes:
         digits = bytes(view).partition(b"=")[0].translate(None, _NO_DIGITS)
         digits = digits[: len(digits) - (len(digits) % 4 == 1)]
         return a2b_base64(digits + b"=" * (-len(digits) % 4))
-
-
-_NO_DIGITS = bytes(octet for octet in range(256) if not _BASE64_DIGIT.match(bytes((octet,))))

@@ -26,8 +26,8 @@ _RECIPIENT = re.compile(
 )
 # Where the copy of the message begins.
 _COPY = re.compile(
-    r"^[ \t]*-+ ?(?:Below this line|(?:Enclosed|This) is a copy|Original message|Undelivered message"
-    r"|The body of|Returned message)|^(?:Return-Path|Received|Message-ID):",
+    r"^[ \t]*-+ ?(?:Below this line|(?:Enclosed|This) is a copy|The body of"
+    r"|(?:Original|Undelivered|Returned) message)|^(?:Return-Path|Received|Message-ID):",
     re.MULTILINE | re.IGNORECASE,
 )
 _DAEMONS = frozenset(

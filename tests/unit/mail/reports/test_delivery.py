@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from importlib import resources
 
 import pytest
 
+from postseal.mail import reports
 from postseal.mail.reading import parse
 from postseal.mail.reports import (
     BounceKind,
@@ -286,3 +289,14 @@ def test_what_is_no_bounce(text: str) -> None:
 )
 def test_a_status_in_a_reply(text: str, status: str | None) -> None:
     assert status_in(text) == status
+
+
+def test_the_phrases_are_such_that_they_can_be_found() -> None:
+    lines = resources.files(reports).joinpath("bounces.txt").read_text("ascii").splitlines()
+    phrases = [line.split(" ", 1) for line in lines if not line.startswith("#")]
+    assert len(phrases) > 50
+    assert all(re.fullmatch(r"[45]\.[0-9]\.[0-9]", status) for status, _ in phrases)
+    assert all(phrase == " ".join(phrase.lower().split()) for _, phrase in phrases)
+    # Behind a phrase that it holds, one would never count.
+    for number, (_, phrase) in enumerate(phrases):
+        assert not [before for _, before in phrases[:number] if before in phrase], phrase

@@ -78,3 +78,10 @@ def test_a_reception(version: str | None, account: str | None, kind: SealKind) -
         authenticated_as=account,
     )
     assert reception_seal(reception).kind is kind
+
+
+def test_what_the_platform_wrote_itself_came_over_no_hop() -> None:
+    own = Reception(
+        listener="tls-reports", client_address="", client_name="mail.example.com", protocol=""
+    )
+    assert reception_seal(own).kind is SealKind.LOCAL
