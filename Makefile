@@ -60,5 +60,5 @@ clean: ## remove what make made: environment, caches, builds
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site fuzz/grown .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(stamps)/%: requirements/%.txt requirements/bootstrap.txt pyproject.toml
+$(stamps)/%: requirements/%.txt requirements/bootstrap.txt requirements/build.txt pyproject.toml
 	@scripts/setup $*
