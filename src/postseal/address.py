@@ -29,9 +29,7 @@ _QUOTED_STRING = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*)"\Z')
 _LABEL_SYNTAX = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _LABEL = re.compile(rf"{_LABEL_SYNTAX}\Z")
 # What nearly all addresses are: nothing quoted, nothing but ASCII, a domain by name.
-_PLAIN = re.compile(
-    rf"({_ATEXT}+(?:\.{_ATEXT}+)*)@({_LABEL_SYNTAX}(?:\.{_LABEL_SYNTAX})*)\Z"
-)
+_PLAIN = re.compile(rf"({_ATEXT}+(?:\.{_ATEXT}+)*)@({_LABEL_SYNTAX}(?:\.{_LABEL_SYNTAX})*)\Z")
 # IDNA 2003 (the standard library's) and IDNA 2008 read these four differently: the mail could
 # go to another domain than the one meant (RFC 5894 7.2).
 _DEVIATIONS = frozenset("ßς\u200c\u200d")

@@ -57,7 +57,7 @@ def meant(message: Message, written: Shown) -> Shown:
         in_reply_to=" ".join(message.in_reply_to) or None,
         references=list(message.references),
         text=lines_of(text or "") or None,
-        html=None if html is None else lines_of(html),
+        html=lines_of(html or "") or None,
         files=list(files_of(message, written)),
     )
 

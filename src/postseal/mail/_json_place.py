@@ -96,7 +96,7 @@ class Place:
             self._fail("base64")
 
     def _fail(self, wanted: str) -> NoReturn:
-        shown = "missing" if self.value is None else excerpt(repr(self.value)[:200])
+        shown = "missing" if self.value is None else ascii(self.value)[:80]
         raise InvalidInput(f"{self.name} is {shown}, not {wanted}")
 
 

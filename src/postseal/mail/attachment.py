@@ -25,7 +25,7 @@ from postseal.mail.content import (
 from postseal.mail.encodings import base64_chunks, base64_size
 from postseal.mail.parameters import ContentType
 
-__all__ = ["Attachment", "check_filename"]
+__all__ = ["Attachment", "check_filename", "content_type_of"]
 
 _UNKNOWN = "application/octet-stream"
 # What `mimetypes` calls an encoding is the type of the file as it is.
@@ -54,7 +54,7 @@ class Attachment:
 
     def __post_init__(self) -> None:
         check_filename(self.filename)
-        media_type = ContentType.parse(self.content_type).media_type
+        media_type = content_type_of(self.content_type).media_type
         if _COMPOSITE.match(media_type):
             raise InvalidHeader(
                 f"an attachment cannot be {media_type}: such parts may not be encoded",
@@ -148,6 +148,12 @@ class Attachment:
     @classmethod
     def _of(cls, filename: str, content_type: str | None, content: Content) -> Self:
         return cls(filename, content_type or _guess(filename), content)
+
+
+@lru_cache(maxsize=256)
+def content_type_of(text: str) -> ContentType:
+    """Read a content type as `ContentType.parse` does; the same few come with each message."""
+    return ContentType.parse(text)
 
 
 def _frozen(data: object) -> bytes:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from postseal.mail.attachment import Attachment
+from postseal.mail.attachment import Attachment, content_type_of
 from postseal.mail.encodings import BOUNDARY_START, encode_text
-from postseal.mail.parameters import ContentType, parameterized_field
+from postseal.mail.parameters import parameterized_field
 
 __all__ = [
     "Part",
@@ -62,7 +62,7 @@ def image_part(image: Attachment, content_id: str) -> Part:
 
 
 def _file_fields(file: Attachment, disposition: str) -> bytes:
-    content_type = ContentType.parse(file.content_type)
+    content_type = content_type_of(file.content_type)
     return b"".join(
         (
             parameterized_field("Content-Type", content_type.media_type, content_type.parameters),

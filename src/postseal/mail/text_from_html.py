@@ -37,8 +37,14 @@ def text_from_html(html: str) -> str:
     a link its address behind it. Pictures are their `alt` texts. Scripts, styles and what is
     hidden are left out. Nothing in the HTML raises.
     """
+    html = html[:MAX_HTML]
+    # What is opened and never closed would be searched for its end from each start anew.
+    if (comment := html.rfind("<!--")) > html.rfind("-->"):
+        html = html[:comment]
+    end = html.rfind(">") + 1
+    html = html[:end] + html[end:].replace("<", "&lt;")
     reader = _Reader()
-    reader.feed(html[:MAX_HTML])
+    reader.feed(html)
     reader.close()
     return reader.text()
 
@@ -57,7 +63,8 @@ class _Reader(HTMLParser):
         self._quotes = 0
         self._preformatted = 0
         self._lists: list[int | None] = []
-        self._links: list[tuple[str, int]] = []
+        # Where the open link leads, and how many words stood before it on its line.
+        self._link: tuple[str, int] | None = None
         self._marker = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -85,13 +92,13 @@ class _Reader(HTMLParser):
         elif tag == "img" and (alternative := attributes.get("alt")):
             self._add(alternative)
         elif tag == "a":
-            self._links.append(((attributes.get("href") or "").strip(), len(self._words)))
+            self._link = ((attributes.get("href") or "").strip(), len(self._words))
 
     def handle_endtag(self, tag: str) -> None:
         if self._unseen:
             if tag == self._unseen[-1]:
                 self._unseen.pop()
-        elif tag == "a" and self._links:
+        elif tag == "a":
             self._end_link()
         elif tag in _PARAGRAPHS:
             self._end_paragraph(tag)
@@ -139,7 +146,8 @@ class _Reader(HTMLParser):
         line = "".join(self._words).replace("\xa0", " ").rstrip()
         had_words = bool(self._words)
         self._words.clear()
-        self._links = [(target, 0) for target, _ in self._links]
+        if self._link:
+            self._link = (self._link[0], 0)
         self._space_due = False
         if not line and not self._marker:
             # A line break ends the line that it stands in; a second one makes an empty line.
@@ -188,7 +196,10 @@ class _Reader(HTMLParser):
         return f"{number}. "
 
     def _end_link(self) -> None:
-        target, start = self._links.pop()
+        if self._link is None:
+            return
+        target, start = self._link
+        self._link = None
         if not _LINK.match(target):
             return
         shown = "".join(self._words[start:]).strip()

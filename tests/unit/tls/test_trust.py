@@ -155,7 +155,7 @@ def test_certifi_is_asked_where_its_file_is(
     certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "certifi", None)
-    with pytest.raises(MissingExtra, match="postseal.certifi"):
+    with pytest.raises(MissingExtra, match=r"postseal\[certifi\]"):
         client_context(Trust.certifi(), TLSLevel.AUTHENTICATED)
     monkeypatch.delitem(sys.modules, "certifi")
     (tmp_path / "certifi.py").write_text(
