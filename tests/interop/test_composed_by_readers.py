@@ -9,7 +9,7 @@ from datetime import UTC
 from itertools import chain
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from postseal.mail import Attachment, Mailbox, Message, MissingText
 from postseal.mail.text_from_html import text_from_html
@@ -116,6 +116,8 @@ def test_fast_mail_parser_reads_it(name: str) -> None:
 @given(MESSAGES)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_mailparser_reads_any_bodies(mailparser: MailParser, message: Message) -> None:
+    # It shows a line end for an empty text in a multipart.
+    assume("" not in {message.text, message.html})
     read = mailparser.read(bytes(message))
     expected = meant(message, read)
     assert (read.text, read.html) == (expected.text, expected.html)

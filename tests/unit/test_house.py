@@ -39,9 +39,18 @@ def test_a_lock_file_pins_by_hash_and_names_no_index(lock: Path) -> None:
 
 
 def test_every_locked_set_is_there() -> None:
-    assert {"base", "bootstrap", "cli", "serve", "audit", "dev", "bench", "docs", "fuzz"} == {
-        lock.stem for lock in LOCKS
-    }
+    assert {
+        "base",
+        "bootstrap",
+        "build",
+        "cli",
+        "serve",
+        "audit",
+        "dev",
+        "bench",
+        "docs",
+        "fuzz",
+    } == {lock.stem for lock in LOCKS}
 
 
 def test_a_package_has_one_version_in_all_sets() -> None:
