@@ -317,9 +317,9 @@ def test_postfix_takes_ten_megabytes_in_pipelined_chunks(
 def test_postfix_refuses_a_chunk_and_takes_the_next_message(
     world: World, postfix_in_clear: Postfix
 ) -> None:
-    # Its limit is 32 MiB; the size is not told, so that it finds out chunk by chunk.
+    # Its limit is 16 MiB; the size is not told, so that it finds out chunk by chunk.
     line = b"x" * 70 + b"\r\n"
-    too_large = [line * 1000] * 500
+    too_large = [line * 1000] * 250
     content = _message(b"behind the refused one")
 
     async def use(mailer: AnyMailer) -> list[Sent[Outgoing]]:

@@ -27,7 +27,7 @@ from tests.parts.ports import LOOPBACK, ReservedPort
 from tests.parts.waiting import wait_until
 
 _MAIL_OWNER = "nobody"
-_MESSAGE_SIZE_LIMIT = 32 * 1024 * 1024
+_MESSAGE_SIZE_LIMIT = 16 * 1024 * 1024
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -58,6 +58,7 @@ smtpd_relay_restrictions = reject_unauth_destination
 disable_dns_lookups = yes
 smtpd_peername_lookup = no
 in_flow_delay = 0
+smtpd_error_sleep_time = 0
 smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 smtpd_client_message_rate_limit = 0
