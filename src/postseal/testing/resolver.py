@@ -6,7 +6,7 @@ import math
 from copy import copy
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 from postseal.address import ascii_domain
 from postseal.dns import (
@@ -18,16 +18,14 @@ from postseal.dns import (
     Resolver,
     ResolverFailure,
 )
+from postseal.dns.recording import ResourceRecord
 from postseal.errors import MailError, Phase
 from postseal.testing.clock import ManualClock
 from postseal.tls.tlsa import TLSA
 
-__all__ = ["MemoryResolver", "Record"]
+__all__ = ["MemoryResolver"]
 
-Record: TypeAlias = MX | IPv4Address | IPv6Address | TLSA | str
-"""A record as the resolvers give it; a text is a TXT record."""
-
-T = TypeVar("T", bound=Record)
+T = TypeVar("T", bound="ResourceRecord")
 
 _MAX_ALIASES: Final = 8
 
@@ -44,7 +42,7 @@ class _Node:
 
     authentic: bool
     ttl: float = 300.0
-    records: list[Record] = field(default_factory=list)
+    records: list[ResourceRecord] = field(default_factory=list)
     target: str | None = None
     failures: dict[Lookup | None, _Failure] = field(default_factory=dict)
 
@@ -71,7 +69,7 @@ class MemoryResolver(Resolver):
         self._nodes: dict[str, _Node] = {}
 
     def add(
-        self, name: str, *records: Record, authentic: bool | None = None, ttl: float = 300.0
+        self, name: str, *records: ResourceRecord, authentic: bool | None = None, ttl: float = 300.0
     ) -> None:
         """Put records at a name; without any it merely exists. The options hold for all of it."""
         node = self._node(name, authentic=authentic)
