@@ -21,8 +21,9 @@ from postseal.smtp.events import (
     SessionEnded,
 )
 from postseal.smtp.line_endings import LineEndings
+from postseal.smtp.protocol import Extension, Protocol
 from postseal.smtp.reply import ReplyParser
-from postseal.smtp.rules import Extension, Offer, Protocol, ServerRules
+from postseal.smtp.rules import Offer, ServerRules
 from postseal.smtp.sasl import ServerOffer, ServerSASL
 
 __all__ = ["run"]

@@ -26,7 +26,7 @@ from postseal.smtp.envelope_values import (
     OriginalRecipient,
     ReturnContent,
 )
-from postseal.smtp.rules import Extension
+from postseal.smtp.protocol import Extension
 from postseal.smtp.xclient import ClientAttributes
 from postseal.tls import TLSLevel
 from tests.parts.certificates import ServerCertificate, issue_certificate

@@ -25,7 +25,8 @@ from postseal.smtp.events import (
     SessionEnded,
     Transaction,
 )
-from postseal.smtp.rules import Extension, Offer, Protocol, ServerRules
+from postseal.smtp.protocol import Extension, Protocol
+from postseal.smtp.rules import Offer, ServerRules
 from tests.parts.ports import LOOPBACK
 
 _PATIENCE = 20.0

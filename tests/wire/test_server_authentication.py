@@ -16,7 +16,8 @@ from postseal.smtp.events import (
     ScramRecordRequested,
     SessionEnded,
 )
-from postseal.smtp.rules import Offer, Protocol, ServerRules
+from postseal.smtp.protocol import Protocol
+from postseal.smtp.rules import Offer, ServerRules
 from postseal.smtp.sasl import (
     ChannelEnds,
     PlainCredentials,

@@ -23,7 +23,8 @@ from postseal.smtp.events import (
     SessionEnded,
 )
 from postseal.smtp.line_endings import LineEndings
-from postseal.smtp.rules import DEFAULT_EXTENSIONS, Extension, Offer, ServerRules
+from postseal.smtp.protocol import Extension
+from postseal.smtp.rules import DEFAULT_EXTENSIONS, Offer, ServerRules
 from tests.parts.false_ends import FALSE_ENDS
 from tests.parts.server_sessions import OPEN, STRICT, greeted, in_state, ready, say
 from tests.parts.splits import byte_by_byte, segments

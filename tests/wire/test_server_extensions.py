@@ -20,7 +20,8 @@ from postseal.smtp.events import (
     XclientReceived,
 )
 from postseal.smtp.line_endings import LineEndings
-from postseal.smtp.rules import DEFAULT_EXTENSIONS, Extension, Offer, Protocol
+from postseal.smtp.protocol import Extension, Protocol
+from postseal.smtp.rules import DEFAULT_EXTENSIONS, Offer
 from postseal.smtp.xclient import ClientAttributes, Unavailable
 from tests.parts.false_ends import FALSE_ENDS
 from tests.parts.server_sessions import OFFERED, OK, OPEN, greeted, ready, say

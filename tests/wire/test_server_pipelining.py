@@ -13,7 +13,8 @@ import pytest
 
 from postseal.smtp import ServerState
 from postseal.smtp.events import MailReceived
-from postseal.smtp.rules import Extension, ServerRules
+from postseal.smtp.protocol import Extension
+from postseal.smtp.rules import ServerRules
 from tests.parts.server_sessions import OPEN, greeted, in_state, ready, replies, say
 from tests.parts.transcript import run_server
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from postseal.errors import MailError
 from postseal.send.connection import Connection
-from postseal.send.outgoing import Content
+from postseal.send.outgoing import Content, pieces_of
 from postseal.smtp import ClientState, Reply
 from postseal.smtp.line_endings import LineEndings, LineEndingsFilter
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 
 __all__ = ["ChunkedBody", "DataBody"]
 
@@ -20,15 +20,6 @@ _BLOCK: Final = 64 * 1024
 _CHUNKS_IN_FLIGHT: Final = 32
 
 _GIVING_CHUNKS: Final = (ClientState.TRANSACTION, ClientState.CHUNKING)
-
-
-async def _pour(content: Content, put: Callable[[bytes], Awaitable[None]]) -> None:
-    if isinstance(content, AsyncIterable):
-        async for piece in content:
-            await put(piece)
-    else:
-        for piece in content:
-            await put(piece)
 
 
 class DataBody:
@@ -46,7 +37,8 @@ class DataBody:
         """Write a body and its end, and behind it what `following` gives as it ends."""
         self._deadline = deadline
         self._block.clear()
-        await _pour(content, self._put)
+        async for piece in pieces_of(content):
+            await self._put(piece)
         await self._connection.check_silence(deadline=deadline)
         self._block += self._session.end_body()
         self._block += following()
@@ -93,7 +85,8 @@ class ChunkedBody:
         nothing is unanswered, or the connection is closed.
         """
         try:
-            await _pour(content, self._put)
+            async for piece in pieces_of(content):
+                await self._put(piece)
             if self._lines is not None:
                 self._block += self._lines.finish()
             await self._write_chunk(is_last=True)

@@ -35,7 +35,7 @@ from postseal.send.sessions import SessionCache
 from postseal.smtp import ClientSession
 from postseal.smtp.commands import Quit, StartTLS
 from postseal.smtp.limits import Allowance
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 from postseal.tls import (
     ANY_PROOF,
     Channel,

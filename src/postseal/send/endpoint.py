@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from postseal.address import Address, ascii_domain
 from postseal.errors import InvalidAddress, InvalidURL
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 from postseal.tls import Opening, TLSLevel
 
 __all__ = ["Endpoint", "is_loopback"]

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from postseal.errors import ConnectError, Phase, StartTLSStripped
 from postseal.send.endpoint import Endpoint
-from postseal.smtp import Extensions, Reply, rules
+from postseal.smtp import Extensions, Reply, protocol
 from postseal.smtp.commands import Command, Ehlo, Helo, Lhlo
 from postseal.smtp.xclient import ClientAttributes, Xclient
 from postseal.tls import Opening, TLSLevel
@@ -24,11 +24,9 @@ class Talk(Protocol):
     @property
     def extensions(self) -> Extensions:
         """What the server offers."""
-        ...
 
     async def ask(self, command: Command, *, deadline: float) -> Reply:
         """Send one command and wait for its reply."""
-        ...
 
 
 async def say_hello(
@@ -47,7 +45,7 @@ async def say_hello(
     So whoever cuts EHLO out gains what an opportunistic policy gives anyway, and no more. Raises
     `ConnectError`, and `StartTLSStripped` where STARTTLS is required and was still to come.
     """
-    is_lmtp = endpoint.protocol is rules.Protocol.LMTP
+    is_lmtp = endpoint.protocol is protocol.Protocol.LMTP
     reply = await talk.ask(Lhlo(name) if is_lmtp else Ehlo(name), deadline=deadline)
     if reply.is_positive:
         return
@@ -113,4 +111,4 @@ async def say_for_whom(talk: Talk, attributes: ClientAttributes, *, deadline: fl
 
 
 def _verb(endpoint: Endpoint) -> str:
-    return "LHLO" if endpoint.protocol is rules.Protocol.LMTP else "EHLO"
+    return "LHLO" if endpoint.protocol is protocol.Protocol.LMTP else "EHLO"

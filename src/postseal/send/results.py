@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from postseal.address import Address
 from postseal.errors import MailError, PermanentlyRejected, Phase, Rejected, TemporarilyRejected
 from postseal.smtp import Reply
-from postseal.smtp.rules import Extension
+from postseal.smtp.protocol import Extension
 from postseal.tls import TLSOutcome
 
 __all__ = ["Delivery", "Refusal", "rejection", "reply_for", "require_acceptance"]

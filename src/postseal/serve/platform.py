@@ -30,7 +30,8 @@ from postseal.serve.storage import Store
 from postseal.serve.ways_out import WaysOut, make_resolver
 from postseal.serve.web import WebServer, create_app, serve_web
 from postseal.smtp.line_endings import LineEndings
-from postseal.smtp.rules import DEFAULT_EXTENSIONS, Extension, Offer, ServerRules
+from postseal.smtp.protocol import Extension
+from postseal.smtp.rules import DEFAULT_EXTENSIONS, Offer, ServerRules
 from postseal.smtp.sasl import ServerOffer, ServerSASL
 from postseal.tls import Opening, Trust
 

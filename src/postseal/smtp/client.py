@@ -20,7 +20,7 @@ from postseal.smtp.client_states import (
 )
 from postseal.smtp.commands import Auth, Command, Data, Ehlo, Helo, Lhlo, StartTLS
 from postseal.smtp.data import DataWriter
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 
 __all__ = ["ClientSession", "ClientState", "ReplyReceived"]
 

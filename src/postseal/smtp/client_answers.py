@@ -34,8 +34,8 @@ from postseal.smtp.commands import (
     StartTLS,
 )
 from postseal.smtp.extensions import Extensions
+from postseal.smtp.protocol import Protocol
 from postseal.smtp.reply import Reply
-from postseal.smtp.rules import Protocol
 from postseal.smtp.xclient import Xclient
 
 __all__ = ["AnswerReading"]

@@ -13,7 +13,7 @@ from postseal.smtp.client_states import (
 )
 from postseal.smtp.commands import Bdat, Command, EndOfData
 from postseal.smtp.data import DataWriter
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 
 __all__ = ["BodyGiving"]
 

@@ -26,8 +26,8 @@ from postseal.smtp.client_states import (
 )
 from postseal.smtp.commands import Bdat, Command, EndOfData, Quit
 from postseal.smtp.extensions import Extensions
+from postseal.smtp.protocol import Protocol
 from postseal.smtp.reply import Reply, ReplyParser
-from postseal.smtp.rules import Protocol
 
 __all__ = ["ClientCore", "ReplyReceived", "injection"]
 

@@ -21,7 +21,7 @@ from postseal.smtp.envelope_values import (
 )
 from postseal.smtp.extensions import Extensions
 from postseal.smtp.grammar import encode_xtext
-from postseal.smtp.rules import Extension
+from postseal.smtp.protocol import Extension
 
 __all__ = ["Demands", "Terms", "agree_on_terms"]
 

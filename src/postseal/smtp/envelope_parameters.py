@@ -27,7 +27,7 @@ from postseal.smtp.envelope_values import (
 from postseal.smtp.events import Transaction
 from postseal.smtp.grammar import decode_xtext
 from postseal.smtp.parse import Refusal
-from postseal.smtp.rules import Extension
+from postseal.smtp.protocol import Extension
 
 __all__ = ["MailTerms", "check_mail_parameters", "check_rcpt_parameters"]
 

@@ -15,8 +15,9 @@ from postseal.smtp.events import (
 )
 from postseal.smtp.incoming_body import ChunkedBody, DataBody
 from postseal.smtp.line_endings import LineEndings
+from postseal.smtp.protocol import Extension
 from postseal.smtp.reply import Reply
-from postseal.smtp.rules import Extension, Offer
+from postseal.smtp.rules import Offer
 from postseal.smtp.server_core import SessionCore
 from postseal.smtp.server_states import BODY, CHUNK, CHUNKED, CLOSED, GREETED, READY
 

@@ -32,8 +32,9 @@ from postseal.smtp.events import (
     XclientReceived,
 )
 from postseal.smtp.parse import Vrfy
+from postseal.smtp.protocol import Extension
 from postseal.smtp.reply import Reply
-from postseal.smtp.rules import Extension, Offer
+from postseal.smtp.rules import Offer
 from postseal.smtp.server_auth import AuthTaking
 from postseal.smtp.server_offers import extension_lines, offered_extensions
 from postseal.smtp.server_states import (

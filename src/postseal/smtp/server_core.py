@@ -15,8 +15,9 @@ from postseal.errors import RemoteProtocolError, StartTLSInjection
 from postseal.smtp.clock import Clock
 from postseal.smtp.events import ServerEvent, SessionEnded
 from postseal.smtp.lines import LineBuffer
+from postseal.smtp.protocol import Extension, Protocol
 from postseal.smtp.reply import Reply
-from postseal.smtp.rules import Extension, Protocol, ServerRules
+from postseal.smtp.rules import ServerRules
 from postseal.smtp.server_envelope import ServerEnvelope
 from postseal.smtp.server_states import CLOSED, CONNECTED, GREETED, READY
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from postseal.smtp.rules import Extension, ServerRules
+from postseal.smtp.protocol import Extension
+from postseal.smtp.rules import ServerRules
 
 __all__ = ["extension_lines", "offered_extensions"]
 

@@ -22,7 +22,7 @@ from postseal.smtp.envelope_values import (
     OriginalRecipient,
     ReturnContent,
 )
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 from tests.parts.own_server import OwnServer
 from tests.parts.worlds import AnyMailer, World, in_each_world
 

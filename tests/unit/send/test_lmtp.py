@@ -17,7 +17,7 @@ from postseal.errors import (
 )
 from postseal.send import Endpoint, Framing, Outgoing
 from postseal.send.connection import ConnectionOptions
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 from postseal.testing import MemoryNetwork
 from postseal.tls import TLSLevel
 from tests.parts.worlds import AnyMailer, World, in_each_world

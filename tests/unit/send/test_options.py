@@ -14,7 +14,7 @@ from postseal.smtp.envelope_values import (
     OriginalRecipient,
     ReturnContent,
 )
-from postseal.smtp.rules import Extension
+from postseal.smtp.protocol import Extension
 from postseal.testing import Hear, MemoryNetwork, Say, transcript
 from tests.parts.worlds import AnyMailer, World, in_each_world
 from tests.unit.send.dialogues import (

@@ -11,7 +11,7 @@ from postseal.address import Address
 from postseal.errors import MailError, RemoteProtocolError, StartTLSInjection
 from postseal.smtp import ClientSession, ClientState, ReplyReceived
 from postseal.smtp.commands import Auth, Data, Ehlo, EndOfData, Lhlo, Mail, Quit, Rcpt, StartTLS
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 from postseal.smtp.xclient import ClientAttributes, Xclient
 from tests.parts.splits import byte_by_byte, segments
 

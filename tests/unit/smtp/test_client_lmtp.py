@@ -8,7 +8,7 @@ from postseal.address import Address
 from postseal.errors import LocalProtocolError, RemoteProtocolError
 from postseal.smtp import ClientSession, ClientState
 from postseal.smtp.commands import Data, Ehlo, EndOfData, Helo, Lhlo, Mail, Quit, Rcpt
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 
 ADA = Address("ada", "example.com")
 

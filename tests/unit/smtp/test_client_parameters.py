@@ -31,7 +31,7 @@ from postseal.smtp.envelope_values import (
     ReturnContent,
 )
 from postseal.smtp.extensions import Extensions
-from postseal.smtp.rules import Extension
+from postseal.smtp.protocol import Extension
 
 BOB = Address.parse("bob@example.org")
 EVE = Address.parse("eve@example.org")

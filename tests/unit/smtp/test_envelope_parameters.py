@@ -23,7 +23,8 @@ from postseal.smtp.envelope_values import (
 )
 from postseal.smtp.events import Transaction
 from postseal.smtp.parse import Refusal
-from postseal.smtp.rules import DEFAULT_EXTENSIONS, Extension
+from postseal.smtp.protocol import Extension
+from postseal.smtp.rules import DEFAULT_EXTENSIONS
 
 ADA = Address("ada", "example.com")
 ADA_IN_CYRILLIC = Address("ада", "example.com")

@@ -20,8 +20,9 @@ from postseal.smtp.events import (
     SessionEnded,
     TLSRequested,
 )
+from postseal.smtp.protocol import Extension, Protocol
 from postseal.smtp.reply import ReplyParser
-from postseal.smtp.rules import Extension, Offer, Protocol, ServerRules
+from postseal.smtp.rules import Offer, ServerRules
 from tests.parts.false_ends import FALSE_ENDS
 from tests.parts.splits import byte_by_byte, segments
 from tests.parts.transcript import QUESTIONS

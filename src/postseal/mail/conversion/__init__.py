@@ -7,8 +7,28 @@ the structure around it stays as it is; what cannot be converted is told before 
 
 from __future__ import annotations
 
-from postseal.mail.conversion.converter import Converter
-from postseal.mail.conversion.policy import Conversion, NotConvertible
-from postseal.mail.conversion.scan import ConversionPlan, ConversionScan
+from typing import TYPE_CHECKING
+
+from postseal._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from postseal.mail.conversion.converter import Converter
+    from postseal.mail.conversion.policy import Conversion, NotConvertible
+    from postseal.mail.conversion.scan import ConversionPlan, ConversionScan
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "postseal.mail.conversion.converter": ("Converter",),
+            "postseal.mail.conversion.policy": (
+                "Conversion",
+                "NotConvertible",
+            ),
+            "postseal.mail.conversion.scan": (
+                "ConversionPlan",
+                "ConversionScan",
+            ),
+        },
+    )
 
 __all__ = ["Conversion", "ConversionPlan", "ConversionScan", "Converter", "NotConvertible"]
