@@ -58,7 +58,6 @@ def test_a_renewed_certificate_with_the_same_key_matches_by_its_key_alone() -> N
         TLSA(3, 1, 0, ISSUED.public_key_der[:-1]),
         TLSA(3, 1, 0, b""),
     ],
-    ids=lambda record: f"{record} of {len(record.data)} octets",
 )
 def test_a_record_of_another_form_than_it_promises_is_unusable(record: TLSA) -> None:
     assert not record.is_usable
