@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from postseal.audit.lab.flawed_certificates import Chain
 from postseal.errors import CertificateReason
-from tests.parts.pki import Chain
 
 HOST = "mail.example.org"
 

@@ -8,9 +8,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from postseal.audit.lab.flawed_certificates import (
+    AUTHORITY_USAGE,
+    ROOT,
+    USAGE,
+    Chain,
+    Spec,
+    authority,
+    chain_of,
+    issue,
+)
 from postseal.errors import CertificateReason
 from tests.parts.certificate_case import Case
-from tests.parts.pki import AUTHORITY_USAGE, ROOT, USAGE, Chain, Spec, authority, chain_of, issue
 
 MALFORMED = CertificateReason.MALFORMED
 UNISSUED = CertificateReason.NOT_AN_AUTHORITY

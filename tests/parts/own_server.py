@@ -46,7 +46,7 @@ class Taken:
 
 @dataclass(slots=True)
 class OwnServer:
-    """A server with all extensions but those that need TLS; a context manager.
+    """A server with all extensions but those that need TLS, or with some; a context manager.
 
     It listens at `path`, or where there is none on a free loopback `port`.
     """
@@ -55,6 +55,7 @@ class OwnServer:
     path: Path | None = None
     max_recipients: int = 1000
     max_messages: int | None = None
+    extensions: frozenset[Extension] = frozenset(Extension)
     messages: list[Taken] = field(default_factory=list)
     connections: int = 0
     _listening: socket.socket = field(init=False)
@@ -103,7 +104,7 @@ class OwnServer:
             starttls=Offer.UNAVAILABLE,
             authentication=Offer.UNAVAILABLE,
             protocol=self.protocol,
-            extensions=frozenset(Extension),
+            extensions=self.extensions,
             max_recipients=self.max_recipients,
             max_messages=self.max_messages,
         )

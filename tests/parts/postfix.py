@@ -192,6 +192,19 @@ class Postfix:
         )
         return self.stored()
 
+    def set_password(self, password: str) -> None:
+        """Give its user another password, which counts from the next login on."""
+        assert self._user is not None, "it has no user"
+        users = self._root / "etc" / "sasl" / "sasldb2"
+        # -p reads the password from standard input, -c makes the user.
+        subprocess.run(
+            [find_part("saslpasswd2"), "-p", "-c", "-f", users, "-u", _SASL_REALM, self._user.name],
+            input=password.encode(),
+            check=True,
+            timeout=30,
+        )
+        shutil.chown(users, "postfix")
+
     def start(self) -> None:
         """Run the master process and return when it greets."""
         assert self._process is None, "it runs already"
@@ -268,15 +281,7 @@ class Postfix:
         folder.mkdir()
         configuration = _SASL_CONF.format(root=self._root, mechanisms=" ".join(user.mechanisms))
         (folder / "smtpd.conf").write_text(configuration, encoding="utf-8")
-        users = folder / "sasldb2"
-        # -p reads the password from standard input, -c makes the user.
-        subprocess.run(
-            [find_part("saslpasswd2"), "-p", "-c", "-f", users, "-u", _SASL_REALM, user.name],
-            input=user.password.encode(),
-            check=True,
-            timeout=30,
-        )
-        shutil.chown(users, "postfix")
+        self.set_password(user.password)
 
     @property
     def _pid_file(self) -> Path:

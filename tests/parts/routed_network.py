@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from postseal.errors import ConnectError, Phase
 from postseal.send.network import Gate, IPAddress, Network, Stream
 from tests.parts.ports import LOOPBACK
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -34,3 +37,9 @@ class RoutedNetwork(Network):
 
     def gate(self, places: int) -> Gate:
         return self.inner.gate(places)
+
+    async def sleep(self, seconds: float) -> None:
+        await self.inner.sleep(seconds)
+
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        return await self.inner.run_blocking(work)

@@ -15,11 +15,11 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from postseal.audit.lab.flawed_certificates import ROOT, Issued, Spec, authority, issue
 from postseal.tls.tlsa import TLSA, Usage
 from tests.integration.send.scripts import greet, hello, take_quit
 from tests.parts.hostile_server import HostileServer, Script, Talk
 from tests.parts.namespace import NetworkNamespace
-from tests.parts.pki import ROOT, Issued, Spec, authority, issue
 from tests.parts.unbound import unbound
 from tests.parts.web_scripts import answering, response
 from tests.parts.zones import Seal, SignedZones, Zone

@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postseal.audit.lab.flawed_certificates import Spec, issue
 from postseal.errors import CertificateReason, CertificateRejected
 from postseal.tls.certificates import PresentedNames, read_certificate
 from tests.parts.certificate_case import Case
 from tests.parts.certificate_cases import CASES
-from tests.parts.pki import Spec, issue
 
 
 def rejected(der: bytes) -> CertificateRejected:

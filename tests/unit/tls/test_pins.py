@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postseal.audit.lab.flawed_certificates import Spec, issue
 from postseal.errors import InvalidSetting
 from postseal.tls.pins import Pin
-from tests.parts.pki import Spec, issue
 
 DIGESTS = st.binary(min_size=32, max_size=32)
 

@@ -16,6 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postseal.audit.lab.flawed_certificates import (
+    ROOT,
+    Chain,
+    Issued,
+    Spec,
+    authority,
+    chain_of,
+    issue,
+)
 from postseal.errors import (
     CertificateReason,
     CertificateRejected,
@@ -28,7 +37,6 @@ from postseal.tls.levels import PeerProof
 from postseal.tls.pins import NoBackupPin, Pin
 from postseal.tls.trust import Authorities
 from tests.parts.channels import shake_hands
-from tests.parts.pki import ROOT, Chain, Issued, Spec, authority, chain_of, issue
 
 HOST = "mail.example.org"
 RESERVE = str(Pin(bytes(32)))

@@ -1,0 +1,91 @@
+"""From what a hostile server saw to the verdict: canaries decide what leaked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postseal.audit.lab.canaries import Canaries, occurs
+from postseal.audit.lab.case import Case, Expectation, Mode
+from postseal.audit.lab.clients import ClientRun
+from postseal.audit.lab.records import Connection, Record
+from postseal.audit.lab.verdicts import Verdict, worst
+
+__all__ = ["judge"]
+
+
+def judge(
+    case: Case,
+    mode: Mode,
+    expectation: Expectation,
+    canaries: Canaries,
+    record: Record,
+    run: ClientRun,
+) -> tuple[Verdict, str]:
+    """Give the worst of what the client did in a case that applies to it, and a sentence for it.
+
+    What the case allows is passed over; what remains is safe, unless the client never came.
+    """
+    allowed = case.allowed
+    if expectation is Expectation.OPPORTUNISTIC:
+        allowed |= case.allowed_opportunistic
+    seen = {
+        verdict: told
+        for verdict, told in _all(case, mode, canaries, record, run)
+        if verdict not in allowed
+    }
+    if seen:
+        verdict = worst(*seen)
+        return verdict, seen[verdict]
+    if not record.connections:
+        return Verdict.INCONCLUSIVE, "the client never connected"
+    return Verdict.SAFE, _how_it_ended(run)
+
+
+def _all(
+    case: Case, mode: Mode, canaries: Canaries, record: Record, run: ClientRun
+) -> Iterator[tuple[Verdict, str]]:
+    for connection in record.connections:
+        yield from _leaks(case, mode, canaries, connection)
+    if run.exit_code is None:
+        yield Verdict.HANG, f"still running after {run.seconds:.0f} s"
+    elif run.crashed:
+        yield Verdict.CRASH, _how_it_ended(run)
+    elif run.claims_success and not _reached(canaries, record):
+        if case.answers_are_forged:
+            yield Verdict.ACCEPTED_FORGED, "reported success on the word of the attacker"
+        else:
+            yield Verdict.SILENT_LOSS, "reported success, and no server took the message"
+
+
+def _leaks(
+    case: Case, mode: Mode, canaries: Canaries, connection: Connection
+) -> Iterator[tuple[Verdict, str]]:
+    open_to_all = [("in clear", bytes(connection.clear))]
+    if not case.channel_is_sound:
+        open_to_all.append(("to a server it should not trust", bytes(connection.sealed)))
+        if connection.proofs:
+            yield Verdict.LEAK_CREDENTIAL_PROOF, f"proved its password by {connection.proofs[0]}"
+    for how, octets in open_to_all:
+        if occurs(canaries.password, octets):
+            yield Verdict.LEAK_CREDENTIALS, f"gave away its password {how}"
+        if occurs(canaries.body, octets) or occurs(canaries.subject, octets):
+            yield Verdict.LEAK_MAIL, f"gave away the message {how}"
+        recipient = canaries.recipient.partition("@")[0]
+        sender = canaries.sender.partition("@")[0]
+        if occurs(recipient, octets) or occurs(sender, octets):
+            yield Verdict.LEAK_ENVELOPE, f"gave away the envelope {how}"
+        if occurs(canaries.user, octets):
+            yield Verdict.LEAK_METADATA, f"gave away its user name {how}"
+    if mode is Mode.IMPLICIT and connection.clear:
+        yield Verdict.LEAK_METADATA, "spoke in clear on a port of TLS"
+    if connection.continued:
+        yield Verdict.ACCEPTED_FORGED, "went on with a handshake that it had to refuse"
+
+
+def _reached(canaries: Canaries, record: Record) -> bool:
+    return any(occurs(canaries.body, one.content) for one in record.delivered)
+
+
+def _how_it_ended(run: ClientRun) -> str:
+    last = run.output.strip().rsplit("\n", 1)[-1][:200]
+    return f"ended with status {run.exit_code}" + (f": {last}" if last else "")
