@@ -27,7 +27,7 @@ serve: $(stamps)/serve ## run the platform on embedded defaults (ARGS go to post
 test: $(stamps)/dev ## run the tests (ARGS go to pytest; as root on Debian, installs what they need)
 	@scripts/system-packages --try
 	@scripts/node-packages --try
-	@$(bin)/python -m pytest $(ARGS)
+	@$(bin)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(stamps)/dev ## lint, format check, types, rings, house rules
 	@echo "==> ruff check" && $(bin)/ruff check --quiet .
