@@ -13,7 +13,7 @@ from typing import Self
 
 from postseal.errors import InvalidAddress
 
-__all__ = ["Address", "ascii_domain"]
+__all__ = ["Address", "ascii_domain", "is_loopback"]
 
 # RFC 5321 4.5.3.1: limits in octets.
 _MAX_LOCAL_PART = 64
@@ -132,6 +132,16 @@ def ascii_domain(domain: str) -> str:
         return domain.encode("idna").decode("ascii").lower()
     except UnicodeError as error:
         raise InvalidAddress(f"{_shown(domain)} is no domain name: {error}") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether what is sent to `host` stays on this machine (RFC 6761 6.3 for the name)."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_dot_string(local: str) -> bool:

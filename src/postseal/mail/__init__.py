@@ -17,10 +17,16 @@ if TYPE_CHECKING:
     from postseal.mail.mailbox import Mailbox, parse_mailboxes
     from postseal.mail.marks import AutoSubmitted, Priority
     from postseal.mail.message import Message, MissingText
+    from postseal.mail.prepared import PreparedMessage
+    from postseal.mail.reading.message import ReceivedMessage
+    from postseal.mail.reading.parser import parse
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
+            "postseal.mail.reading.message": ("ReceivedMessage",),
+            "postseal.mail.reading.parser": ("parse",),
+            "postseal.mail.prepared": ("PreparedMessage",),
             "postseal.mail.arguments": (
                 "HeadersLike",
                 "MailboxesLike",
@@ -64,7 +70,10 @@ __all__ = [
     "MailboxesLike",
     "Message",
     "MissingText",
+    "PreparedMessage",
     "Priority",
+    "ReceivedMessage",
     "TextLayout",
+    "parse",
     "parse_mailboxes",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from postseal.mail._text import excerpt
 
 __all__ = ["Place", "loaded"]
 
+_T = TypeVar("_T")
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -72,12 +73,21 @@ class Place:
 
     def word(self, words: type[_Word]) -> _Word | None:
         """Read one of the words, or null."""
-        if self.value is None:
-            return None
-        try:
-            return words(self.text())
-        except ValueError:
-            self._fail(f"one of {', '.join(words)}")
+        return None if self.value is None else self.choice({str(word): word for word in words})
+
+    def choice(self, choices: Mapping[str, _T]) -> _T:
+        """Read the name of one of the choices."""
+        if not isinstance(self.value, str) or self.value not in choices:
+            self._fail(f"one of {', '.join(choices)}")
+        return choices[self.value]
+
+    def number(self) -> float:
+        """Read a number that is finite and not negative."""
+        # True is an int to Python, and NaN compares with nothing.
+        is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        if not is_number or not 0 <= self.value < 2**53:
+            self._fail("a number of 0 or more")
+        return self.value
 
     def date(self) -> datetime | None:
         """Read a date by ISO 8601, or null."""

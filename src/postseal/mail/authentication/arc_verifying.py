@@ -7,18 +7,12 @@ from dataclasses import dataclass
 
 from postseal.mail.authentication.arc_fields import ARCSet, ChainStatus, arc_sets, seal_scope
 from postseal.mail.authentication.canonical import Canonicalization
+from postseal.mail.authentication.checking_input import BodyHashes, MessageToCheck
 from postseal.mail.authentication.dkim_verifying import VerificationLimits
 from postseal.mail.authentication.lookups import TXTLookup
-from postseal.mail.authentication.message_signature import InvalidSignature
-from postseal.mail.authentication.raw_message import (
-    InvalidMessage,
-    MessageSplitter,
-    RawField,
-    pieces_of,
-    read_fields,
-)
+from postseal.mail.authentication.message_signature import InvalidSignature, MessageSignature
+from postseal.mail.authentication.raw_message import InvalidMessage, RawField, pieces_of
 from postseal.mail.authentication.signature_check import (
-    BodyHashes,
     check_body,
     check_coverage,
     check_from,
@@ -77,45 +71,30 @@ class ARCVerification:
     ) -> None:
         self._limits = limits or VerificationLimits()
         self._clock = clock
-        self._splitter = MessageSplitter(max_header=self._limits.header)
+        self._message = MessageToCheck(self._read, max_header=self._limits.header)
         self._fields: tuple[RawField, ...] = ()
         self._sets: tuple[ARCSet, ...] = ()
-        self._body: BodyHashes | None = None
-        self._broken: InvalidMessage | InvalidSignature | None = None
 
     def feed(self, piece: bytes) -> None:
         """Take the next octets of the message."""
-        if self._broken is not None:
-            return
-        try:
-            body = self._splitter.feed(piece)
-            if self._splitter.header is not None:
-                self._started().feed(body)
-        except (InvalidMessage, InvalidSignature) as error:
-            self._broken = error
+        self._message.feed(piece)
 
     async def finish(self, resolver: TXTLookup) -> ARCResult:
         """Give the status of the chain."""
         try:
-            if self._broken is not None:
-                raise self._broken
-            self._splitter.finish()
-            body = self._started()
+            body = self._message.finish()
         except InvalidMessage as error:
             return _failed(SignatureFault.MALFORMED_MESSAGE, error.text)
         except InvalidSignature as error:
             return _failed(error.fault, error.text)
-        body.finish()
         if not self._sets:
             return ARCResult(status=ChainStatus.NONE)
         return await self._chain(body, resolver)
 
-    def _started(self) -> BodyHashes:
-        if self._body is None:
-            self._fields = read_fields(self._splitter.finish())
-            self._sets = arc_sets(self._fields)
-            self._body = BodyHashes([one.signature for one in self._sets[-1:]])
-        return self._body
+    def _read(self, fields: tuple[RawField, ...]) -> list[MessageSignature]:
+        self._fields = fields
+        self._sets = arc_sets(fields)
+        return [one.signature for one in self._sets[-1:]]
 
     async def _chain(self, body: BodyHashes, resolver: TXTLookup) -> ARCResult:
         last = self._sets[-1]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from pathlib import Path
+from typing import Self
 
 from postseal.errors import InvalidInput
 from postseal.mail.authentication.canonical import Canonicalization
+from postseal.mail.authentication.keys import SigningKey
 from postseal.mail.authentication.raw_message import RawField, pieces_of
 from postseal.mail.authentication.signature_field import signature_field, with_signature
 from postseal.mail.authentication.signed_octets import choose_fields, signed_octets
@@ -47,6 +50,16 @@ class DKIMSigner:
         self.body_form = body_form
         self.lifetime = lifetime
         self.clock = clock
+
+    @classmethod
+    def for_domain(cls, domain: str, *, selector: str, key: SigningKey | str | Path) -> Self:
+        """Sign for one domain, with one key or the PEM file that holds it.
+
+        `selector` is the name under which the key's record is published, at
+        `selector._domainkey.domain`. Raises `InvalidKey` and `InvalidInput`.
+        """
+        signing_key = key if isinstance(key, SigningKey) else SigningKey.from_path(key)
+        return cls(SigningIdentity(domain, selector, signing_key))
 
     def sign(self, message: bytes | Iterable[bytes]) -> bytes:
         """Give the DKIM-Signature fields, to be put before the message as they are.

@@ -6,18 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from postseal.mail.authentication.checking_input import BodyHashes, MessageToCheck
 from postseal.mail.authentication.lookups import TXTLookup
 from postseal.mail.authentication.message_signature import InvalidSignature, MessageSignature
 from postseal.mail.authentication.raw_message import (
     MAX_HEADER,
     InvalidMessage,
-    MessageSplitter,
     RawField,
     pieces_of,
-    read_fields,
 )
 from postseal.mail.authentication.signature_check import (
-    BodyHashes,
     FoundKey,
     check_body,
     check_coverage,
@@ -96,45 +94,28 @@ class DKIMVerification:
     ) -> None:
         self._limits = limits or VerificationLimits()
         self._clock = clock
-        self._splitter = MessageSplitter(max_header=self._limits.header)
+        self._message = MessageToCheck(self._read_all, max_header=self._limits.header)
         self._fields: tuple[RawField, ...] = ()
         self._found: list[tuple[RawField, MessageSignature | InvalidSignature]] = []
-        self._bodies: BodyHashes | None = None
-        self._malformed: InvalidMessage | None = None
 
     def feed(self, piece: bytes) -> None:
         """Take the next octets of the message."""
-        if self._malformed is not None:
-            return
-        try:
-            body = self._splitter.feed(piece)
-            if self._splitter.header is not None:
-                self._started().feed(body)
-        except InvalidMessage as error:
-            self._malformed = error
+        self._message.feed(piece)
 
     async def finish(self, resolver: TXTLookup) -> tuple[DKIMResult, ...]:
         """Give a result for each signature, in the order of the message."""
         try:
-            if self._malformed is not None:
-                raise self._malformed
-            self._splitter.finish()
-            bodies = self._started()
+            bodies = self._message.finish()
         except InvalidMessage as error:
             fault = SignatureFault.MALFORMED_MESSAGE
             return (DKIMResult(word=fault.word, fault=fault, text=error.text),)
-        bodies.finish()
         return tuple([await self._result(*one, bodies, resolver) for one in self._found])
 
-    def _started(self) -> BodyHashes:
-        if self._bodies is None:
-            self._fields = read_fields(self._splitter.finish())
-            for number, field in enumerate(one for one in self._fields if one.name == _FIELD):
-                self._found.append((field, self._read(field, number)))
-            self._bodies = BodyHashes(
-                [one for _, one in self._found if isinstance(one, MessageSignature)]
-            )
-        return self._bodies
+    def _read_all(self, fields: tuple[RawField, ...]) -> list[MessageSignature]:
+        self._fields = fields
+        for number, field in enumerate(one for one in fields if one.name == _FIELD):
+            self._found.append((field, self._read(field, number)))
+        return [one for _, one in self._found if isinstance(one, MessageSignature)]
 
     def _read(self, field: RawField, number: int) -> MessageSignature | InvalidSignature:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from base64 import b64encode
 from enum import StrEnum, unique
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from postseal.errors import InvalidInput, MissingExtra
@@ -117,6 +118,32 @@ class SigningKey:
         return cls(key, dangerous_accept_short_rsa=dangerous_accept_short_rsa)  # type: ignore[arg-type] # checked there
 
     @classmethod
+    def from_path(
+        cls,
+        path: str | Path,
+        *,
+        password: bytes | None = None,
+        dangerous_accept_short_rsa: bool = False,
+    ) -> Self:
+        """Read a file with a private key in PEM; see `from_pem`.
+
+        Raises `InvalidKey`, which names the file, also for one that cannot be read.
+        """
+        try:
+            pem = Path(path).read_bytes()
+        except OSError as error:
+            raise InvalidKey(
+                f"the key file {str(path)!a} cannot be read: {error.strerror}",
+                hint="It has to be PEM, PKCS#8 or PKCS#1.",
+            ) from None
+        try:
+            return cls.from_pem(
+                pem, password=password, dangerous_accept_short_rsa=dangerous_accept_short_rsa
+            )
+        except InvalidKey as error:
+            raise InvalidKey(f"{str(path)!a}: {error.text}", hint=error.hint) from None
+
+    @classmethod
     def from_ed25519_seed(cls, seed: bytes) -> Self:
         """Take the 32 octets of an Ed25519 private key (RFC 8032 5.1.5)."""
         try:
@@ -150,10 +177,11 @@ class SigningKey:
 
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    def record(self) -> str:
+    def record(self, *, service: str | None = None) -> str:
         """The text of the TXT record at `selector._domainkey.domain` (RFC 6376 3.6.1, RFC 8463 4).
 
-        It may be longer than the 255 octets of one string; zone files then want several.
+        With a `service`, the key is for that alone: `tlsrpt` for TLS reports (RFC 8460 3). The
+        record may be longer than the 255 octets of one string; zone files then want several.
         """
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -162,7 +190,8 @@ class SigningKey:
             octets = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         else:
             octets = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return f"v=DKIM1; k={self.type}; p={b64encode(octets).decode('ascii')}"
+        limit = f" s={service};" if service else ""
+        return f"v=DKIM1; k={self.type};{limit} p={b64encode(octets).decode('ascii')}"
 
     def sign(self, octets: bytes) -> bytes:
         """Sign with rsa-sha256 (RSASSA-PKCS1-v1_5) or ed25519-sha256 (the hash, by PureEdDSA)."""

@@ -28,7 +28,6 @@ MAX_HEADER: Final = 1_048_576
 
 _END = b"\r\n\r\n"
 _PIECE = 65_536
-_NO_LINE_ENDS = bytes(octet for octet in range(256) if octet not in b"\r\n")
 # A field is a line and the lines behind it that begin with white space (RFC 5322 2.2.3).
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
 # Readers differ about where such lines end: text for one of them is a field for another.
@@ -146,9 +145,8 @@ class MessageSplitter:
 
 
 def _has_whole_line_ends(octets: bytes) -> bool:
-    # One sweep of C code over the whole of a body, where counting takes three.
-    ends = octets.translate(None, _NO_LINE_ENDS)
-    return ends == _END[:2] * (len(ends) // 2)
+    pairs = octets.count(b"\r\n")
+    return octets.count(b"\n") == pairs == octets.count(b"\r")
 
 
 def _shown(octet: bytes) -> str:

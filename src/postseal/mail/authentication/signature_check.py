@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postseal.errors import MailError
-from postseal.mail.authentication.canonical import BodyHash, Canonicalization
+from postseal.mail.authentication.checking_input import BodyHashes
 from postseal.mail.authentication.key_record import KeyRecord, PublicKey
 from postseal.mail.authentication.keys import KeyType
 from postseal.mail.authentication.lookups import TXTLookup
@@ -25,7 +25,6 @@ from postseal.mail.authentication.tags import InvalidTagList
 from postseal.mail.authentication.words import SignatureFault
 
 __all__ = [
-    "BodyHashes",
     "FoundKey",
     "check_body",
     "check_coverage",
@@ -45,35 +44,6 @@ class FoundKey:
     key: PublicKey
     record: KeyRecord
     authentic: bool
-
-
-class BodyHashes:
-    """The hashes of one body that several signatures ask for, each computed once."""
-
-    __slots__ = ("_digests", "_hashes")
-
-    def __init__(self, signatures: Sequence[MessageSignature]) -> None:
-        self._hashes = {
-            (signature.body_form, signature.length): BodyHash(
-                signature.body_form, length=signature.length
-            )
-            for signature in signatures
-        }
-        self._digests: dict[tuple[Canonicalization, int | None], bytes] = {}
-
-    def feed(self, piece: bytes) -> None:
-        """Take the next octets of the body."""
-        for hashing in self._hashes.values():
-            hashing.feed(piece)
-
-    def finish(self) -> None:
-        """End the body; to be called once."""
-        self._digests = {key: hashing.digest() for key, hashing in self._hashes.items()}
-
-    def of(self, signature: MessageSignature) -> tuple[bytes, int]:
-        """Give the hash that a signature asks for, and the length of the whole canonical body."""
-        key = (signature.body_form, signature.length)
-        return self._digests[key], self._hashes[key].canonical_length
 
 
 def check_times(signature: MessageSignature, *, now: float, skew: int) -> None:

@@ -28,6 +28,7 @@ from postseal.mail.authentication import (
     verify_dkim,
 )
 from postseal.mail.authentication.tags import read_tags
+from postseal.testing import MemoryResolver
 from tests.parts.signed_mail import MESSAGES, NOW, identity, resolver, signer, signing_key
 
 PLAIN = MESSAGES["plain"]
@@ -35,6 +36,16 @@ PLAIN = MESSAGES["plain"]
 
 def tags_of(field: bytes) -> dict[str, str]:
     return read_tags(field.partition(b":")[2])
+
+
+async def test_a_key_for_one_service_signs_no_other_mail() -> None:
+    key = signing_key(KeyType.ED25519)
+    assert " s=tlsrpt; p=" in key.record(service="tlsrpt")
+    dns = MemoryResolver()
+    dns.add("x._domainkey.example.com", key.record(service="tlsrpt"))
+    signed = DKIMSigner.for_domain("example.com", selector="x", key=key).sign(PLAIN) + PLAIN
+    [result] = await verify_dkim(signed, dns)
+    assert not result.passed
 
 
 def test_the_defaults_are_relaxed_and_oversigned() -> None:
@@ -134,6 +145,9 @@ async def test_a_message_without_a_body() -> None:
         (b"From: a@b.example\r\n\r\nx\ny\r\n", "the body holds"),
         (b"From: a@b.example\r\n\r\nx\ry\r\n", "the body holds"),
         (b"From: a@b.example\r\n\r\nx\r", "the body holds"),
+        # As many of the one as of the other, and no pair.
+        (b"From: a@b.example\rTo: c\nX: y\r\n\r\nx\r\n", "CR without LF"),
+        (b"From: a@b.example\r\n\r\nx\ry\nz\r\n", "the body holds"),
         (b"From: a@b.example\r\nno field\r\n\r\nx\r\n", "no header field"),
         (b" From: a@b.example\r\n\r\nx\r\n", "no header field"),
         (b"From: a@b.example", "ends within"),
