@@ -6,9 +6,9 @@ proxy and of the authority by the environment, asks for the tunnel, and verifies
 
 from __future__ import annotations
 
-import contextlib
 import json
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -101,13 +101,20 @@ class _Proxy(_Handler):
             return
         self.send_response(200)
         self.end_headers()
-        sealed = self._contexts[host].wrap_socket(self.connection, server_side=True)
-        _Handler(self._services[host], sealed, self.client_address, self.server)
+        with self._contexts[host].wrap_socket(self.connection, server_side=True) as sealed:
+            _Handler(self._services[host], sealed, self.client_address, self.server)
 
 
 class _Server(ThreadingHTTPServer):
+    def __init__(self, handler: Callable[..., BaseHTTPRequestHandler]) -> None:
+        super().__init__((LOOPBACK, 0), handler)
+        self.failures: list[BaseException] = []
+
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that goes away says why."""
+        """Keep what a stand-in could not do; a client that goes away says why by itself."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, OSError):
+            self.failures.append(error)
 
 
 @contextmanager
@@ -141,7 +148,7 @@ def web_services(folder: Path, services: Mapping[str, Service]) -> Iterator[dict
 
 @contextmanager
 def _running(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
-    with _Server((LOOPBACK, 0), handler) as server:
+    with _Server(handler) as server:
         server.daemon_threads = True
         # Closing waits for all conversations, and a client may keep one open.
         server.block_on_close = False
@@ -150,7 +157,8 @@ def _running(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
         try:
             yield server.server_address[1]
         finally:
-            with contextlib.suppress(OSError):
-                server.shutdown()
+            server.shutdown()
             thread.join(_PATIENCE)
             assert not thread.is_alive()
+        if server.failures:
+            raise server.failures[0]

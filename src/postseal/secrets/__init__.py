@@ -1,4 +1,7 @@
-"""Credentials: values that are never shown by accident."""
+"""Credentials: values that are never shown by accident, and the places that keep them.
+
+`postseal.secret` names such a place; `SecretSource` is the same with options.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,45 @@ from typing import TYPE_CHECKING
 from postseal._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from postseal.secrets.access import Access, AccessLog, Outcome, file_log, log_access
+    from postseal.secrets.provider import Need, Provider, SecretReference, SecretVersion
+    from postseal.secrets.sealed import SealedStore
     from postseal.secrets.secret import Secret
+    from postseal.secrets.source import SecretSource
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
+            "postseal.secrets.access": (
+                "Access",
+                "AccessLog",
+                "Outcome",
+                "file_log",
+                "log_access",
+            ),
+            "postseal.secrets.provider": (
+                "Need",
+                "Provider",
+                "SecretReference",
+                "SecretVersion",
+            ),
+            "postseal.secrets.sealed": ("SealedStore",),
             "postseal.secrets.secret": ("Secret",),
+            "postseal.secrets.source": ("SecretSource",),
         },
     )
 
-__all__ = ["Secret"]
+__all__ = [
+    "Access",
+    "AccessLog",
+    "Need",
+    "Outcome",
+    "Provider",
+    "SealedStore",
+    "Secret",
+    "SecretReference",
+    "SecretSource",
+    "SecretVersion",
+    "file_log",
+    "log_access",
+]

@@ -6,11 +6,13 @@ import copy
 import json
 import pickle
 import traceback
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postseal.errors import InvalidInput
 from postseal.secrets import Secret
 
 
@@ -45,12 +47,38 @@ def test_a_traceback_with_locals_does_not_show_it() -> None:
     assert not any("hunter2" in line for line in lines)
 
 
-@pytest.mark.parametrize("copier", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_it_does_not_travel(copier: object) -> None:
-    assert callable(copier)
+def test_it_does_not_travel() -> None:
     with pytest.raises(TypeError, match="not pickled") as caught:
-        copier(Secret("hunter2"))
+        pickle.dumps(Secret("hunter2"))
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy])
+def test_a_copy_outlives_what_it_was_copied_from(copier: Callable[[Secret], Secret]) -> None:
+    original = Secret("hunter2")
+    copied = copier(original)
+    original.clear()
+    assert copied == Secret("hunter2")
+
+
+def test_what_was_cleared_is_gone_from_memory() -> None:
+    secret = Secret("hunter2")
+    kept = secret._octets()
+    secret.clear()
+    assert bytes(kept) == bytes(7)
+    secret.clear()
+    assert not secret
+    assert repr(secret) == "Secret('***')"
+    for use in (secret.reveal, lambda: secret == Secret(""), lambda: copy.copy(secret)):
+        with pytest.raises(InvalidInput, match="was cleared"):
+            use()
+
+
+def test_a_block_clears_it_at_its_end_whatever_happens() -> None:
+    secret = Secret("hunter2")
+    with pytest.raises(ZeroDivisionError), secret as same:
+        raise ZeroDivisionError(same.reveal())
+    assert not secret
 
 
 def test_it_is_no_text_for_those_who_write_texts() -> None:
