@@ -19,7 +19,6 @@ from tests.parts.certificates import ServerCertificate
 from tests.parts.ports import LOOPBACK, ReservedPort
 from tests.parts.waiting import wait_until
 
-USER: Final = "ada@example.com"
 PASSWORD: Final = 'seven "bridges" of K\\nigsberg'
 _MAIL_OWNER: Final = "nobody"
 _LISTENERS: Final = {"imap": False, "imaps": True, "pop3": False, "pop3s": True}
@@ -51,8 +50,13 @@ service pop3-login {{
   chroot =
   {pop3_listeners}
 }}
+# Nobody is made to wait for having been refused.
+auth_failure_delay = 0
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   unix_listener stats-writer {{
@@ -61,7 +65,7 @@ service stats {{
 }}
 passdb {{
   driver = passwd-file
-  args = username_format=%u {root}/users
+  args = username_format=anybody {root}/users
 }}
 userdb {{
   driver = static
@@ -74,10 +78,10 @@ namespace inbox {{
 
 
 class Dovecot:
-    """One instance with one user, running from entry to exit, with TLS required on all ports.
+    """One instance, running from entry to exit, with TLS required on all ports.
 
-    `ports` are those of the services imap, imaps, pop3 and pop3s. Messages are put into `maildir`
-    by `deliver`.
+    It serves imap, imaps, pop3 and pop3s. Everybody is a user, with one password; `begin` makes a
+    new one with an empty mailbox, which `deliver` puts messages into.
     """
 
     def __init__(
@@ -92,11 +96,16 @@ class Dovecot:
         self._root = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._delivered = 0
+        self._users = 0
 
     @property
     def maildir(self) -> Path:
         """The user's INBOX."""
-        return self._root / "mail" / USER
+        return self._root / "mail" / self._user
+
+    @property
+    def _user(self) -> str:
+        return f"ada.{self._users}@example.com"
 
     @property
     def log(self) -> str:
@@ -106,7 +115,7 @@ class Dovecot:
 
     def url(self, scheme: str) -> str:
         """The URL of the user's mailbox by one of the services."""
-        return f"{scheme}://{USER.replace('@', '%40')}@localhost:{self._ports[scheme].number}"
+        return f"{scheme}://{self._user.replace('@', '%40')}@localhost:{self._ports[scheme].number}"
 
     def deliver(self, octets: bytes) -> None:
         """Put a message into the INBOX, behind those that are there."""
@@ -118,9 +127,16 @@ class Dovecot:
         os.utime(path, (1_600_000_000 + self._delivered,) * 2)
         path.rename(self.maildir / "new" / path.name)
 
-    def clear(self) -> None:
-        """Remove the mailbox, folders and all, and make an empty one."""
-        shutil.rmtree(self.maildir, ignore_errors=True)
+    def make_folder(self, name: str) -> None:
+        """Make an empty folder beside the INBOX; `name` is as IMAP has it."""
+        for place in ("", "cur", "new", "tmp"):
+            (self.maildir / f".{name}" / place).mkdir(mode=0o700)
+            shutil.chown(self.maildir / f".{name}" / place, _MAIL_OWNER)
+
+    def begin(self) -> None:
+        """Make a new user, whose mailbox is empty."""
+        self._users += 1
+        self._delivered = 0
         for name in ("", "cur", "new", "tmp"):
             (self.maildir / name).mkdir(mode=0o700)
             shutil.chown(self.maildir / name, _MAIL_OWNER)
@@ -154,9 +170,9 @@ class Dovecot:
             (root / name).mkdir(mode=0o755)
         owner = pwd.getpwnam(_MAIL_OWNER)
         os.chown(root / "mail", owner.pw_uid, owner.pw_gid)
-        self.clear()
+        self.begin()
         shutil.copy(self._certificate.chain_file, root / "chain.pem")
-        (root / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n", encoding="utf-8")
+        (root / "users").write_text(f"anybody:{{PLAIN}}{PASSWORD}\n", encoding="utf-8")
         configuration = _CONFIGURATION.format(
             root=root,
             host=LOOPBACK,
@@ -169,12 +185,13 @@ class Dovecot:
         )
         path = root / "dovecot.conf"
         path.write_text(configuration, encoding="utf-8")
-        self._process = subprocess.Popen(
-            [self._program, "-F", "-c", path],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(root / "start").open("wb"),
-        )
+        with (root / "start").open("wb") as log:
+            self._process = subprocess.Popen(
+                [self._program, "-F", "-c", path],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         wait_until(self._greets, within=20, what="Dovecot's greeting", state=self._start_log)
 
     def _listeners(self, *names: str) -> str:
