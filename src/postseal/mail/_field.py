@@ -38,6 +38,8 @@ _LEAST_ROOM = _OVERHEAD + 12
 _PLAIN_IN_Q = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _Q = [chr(octet) if octet in _PLAIN_IN_Q else f"={octet:02X}" for octet in range(256)]
 _Q[0x20] = "_"
+# How many characters each octet takes in it.
+_Q_LENGTHS = bytes(map(len, _Q))
 
 
 class FieldWriter:
@@ -103,13 +105,17 @@ class FieldWriter:
 
 def _encoded_words(text: str, first_room: int) -> Iterator[str]:
     data = text.encode("utf-8")
-    in_q = sum(len(_Q[octet]) for octet in data) <= (len(data) + 2) // 3 * 4
+    length_in_q, length_in_b = sum(data.translate(_Q_LENGTHS)), (len(data) + 2) // 3 * 4
+    in_q = length_in_q <= length_in_b
     room = first_room - _OVERHEAD
+    if text and min(length_in_q, length_in_b) <= room:
+        yield _encoded_word(text, in_q=in_q)
+        return
     word = ""
     used = 0
     for character in text:
         octets = character.encode("utf-8")
-        cost = sum(len(_Q[octet]) for octet in octets) if in_q else len(octets)
+        cost = sum(octets.translate(_Q_LENGTHS)) if in_q else len(octets)
         if used + cost > (room if in_q else room // 4 * 3):
             yield _encoded_word(word, in_q=in_q)
             room = _ENCODED_WORD_LENGTH - _OVERHEAD
@@ -124,5 +130,5 @@ def _encoded_words(text: str, first_room: int) -> Iterator[str]:
 def _encoded_word(text: str, *, in_q: bool) -> str:
     data = text.encode("utf-8")
     if in_q:
-        return f"{_Q_OPENING}{''.join(_Q[octet] for octet in data)}{_CLOSING}"
+        return f"{_Q_OPENING}{''.join([_Q[octet] for octet in data])}{_CLOSING}"
     return f"{_B_OPENING}{b2a_base64(data, newline=False).decode('ascii')}{_CLOSING}"
