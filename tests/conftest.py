@@ -15,15 +15,23 @@ from hypothesis import settings
 # scripts/node-packages.
 PARTS = {
     "chromium": ("chromium", "chromium-browser"),
+    "curl": ("curl",),
+    "dovecot": ("dovecot",),
+    "gpg": ("gpg",),
+    "gpgconf": ("gpgconf",),
+    "microsocks": ("microsocks",),
     "msmtp": ("msmtp",),
     "node": ("node", "nodejs"),
     "openssl": ("openssl",),
     "postfix": ("postfix",),
     "posttls-finger": ("posttls-finger",),
+    "redis-server": ("redis-server",),
+    "ruby": ("ruby",),
     "saslpasswd2": ("saslpasswd2",),
     "smtp-sink": ("smtp-sink",),
     "smtp-source": ("smtp-source",),
     "swaks": ("swaks",),
+    "tinyproxy": ("tinyproxy",),
     "unbound": ("unbound",),
 }
 _SYSTEM_PACKAGES = "scripts/system-packages installs it"

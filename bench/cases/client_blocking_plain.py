@@ -17,10 +17,11 @@ __all__ = ["CASE"]
 def measure_ours(server: Server, size: int) -> float:
     """Send `size` messages through a mailer with one connection; return messages per second."""
     from postseal import Mailer
+    from postseal.send import PoolOptions
 
     started = time.perf_counter()
     url = f"smtp+insecure://127.0.0.1:{server.port}"
-    with Mailer(url, max_connections=1) as mailer:
+    with Mailer(url, pool=PoolOptions(max_connections=1)) as mailer:
         for sent in mailer.send_many(outgoing(size)):
             sent.result()
     return size / (time.perf_counter() - started)

@@ -35,6 +35,7 @@ def send_by_async_mailer(server: Server, size: int) -> float:
     Where the server has a CA file, under STARTTLS and verified.
     """
     from postseal import AsyncMailer
+    from postseal.send import PoolOptions
 
     async def run() -> float:
         started = time.perf_counter()
@@ -42,7 +43,9 @@ def send_by_async_mailer(server: Server, size: int) -> float:
             url = f"smtp://localhost:{server.port}"
         else:
             url = f"smtp+insecure://127.0.0.1:{server.port}"
-        mailer = AsyncMailer(url, max_connections=_CONNECTIONS, ca_file=server.ca_file)
+        mailer = AsyncMailer(
+            url, pool=PoolOptions(max_connections=_CONNECTIONS), ca_file=server.ca_file
+        )
         async with mailer:
             async for sent in mailer.send_many(outgoing(size)):
                 sent.result()

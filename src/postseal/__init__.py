@@ -9,9 +9,33 @@ from postseal._lazy import lazy_exports
 if TYPE_CHECKING:
     from postseal.address import Address
     from postseal.errors import MailError
-    from postseal.mail import Attachment, Envelope, Mailbox, Message
+    from postseal.mail import (
+        Attachment,
+        Envelope,
+        Mailbox,
+        Message,
+        PreparedMessage,
+        ReceivedMessage,
+        parse,
+    )
+    from postseal.mail.authentication import DKIMSigner
     from postseal.secrets import Secret
-    from postseal.send import AsyncMailer, Delivery, DeliveryOptions, Mailer, Timeouts
+    from postseal.secrets.source import secret
+    from postseal.send import (
+        AsyncMailer,
+        Delivery,
+        DeliveryOptions,
+        Direct,
+        Failover,
+        Hooks,
+        Mailer,
+        Order,
+        PoolOptions,
+        Proxy,
+        Rate,
+        RetryPolicy,
+        Timeouts,
+    )
     from postseal.tls import TLSLevel
 else:
     __getattr__, __dir__ = lazy_exports(
@@ -24,13 +48,26 @@ else:
                 "Envelope",
                 "Mailbox",
                 "Message",
+                "PreparedMessage",
+                "ReceivedMessage",
+                "parse",
             ),
+            "postseal.mail.authentication": ("DKIMSigner",),
             "postseal.secrets": ("Secret",),
+            "postseal.secrets.source": ("secret",),
             "postseal.send": (
                 "AsyncMailer",
                 "Delivery",
                 "DeliveryOptions",
+                "Direct",
+                "Failover",
+                "Hooks",
                 "Mailer",
+                "Order",
+                "PoolOptions",
+                "Proxy",
+                "Rate",
+                "RetryPolicy",
                 "Timeouts",
             ),
             "postseal.tls": ("TLSLevel",),
@@ -41,14 +78,27 @@ __all__ = [
     "Address",
     "AsyncMailer",
     "Attachment",
+    "DKIMSigner",
     "Delivery",
     "DeliveryOptions",
+    "Direct",
     "Envelope",
+    "Failover",
+    "Hooks",
     "MailError",
     "Mailbox",
     "Mailer",
     "Message",
+    "Order",
+    "PoolOptions",
+    "PreparedMessage",
+    "Proxy",
+    "Rate",
+    "ReceivedMessage",
+    "RetryPolicy",
     "Secret",
     "TLSLevel",
     "Timeouts",
+    "parse",
+    "secret",
 ]

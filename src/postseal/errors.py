@@ -6,6 +6,7 @@
     ├── InvalidInput            the caller gave something that cannot be mail (also a ValueError)
     │   ├── InvalidAddress
     │   ├── InvalidHeader
+    │   ├── InvalidReference
     │   ├── InvalidReport
     │   ├── InvalidURL
     │   └── InvalidSetting
@@ -13,6 +14,7 @@
     ├── ConnectError            no connection could be made
     ├── Disconnected            the peer went away in the middle
     ├── TimedOut                a deadline passed; `phase` says which (also a TimeoutError)
+    ├── DeliveryUnknown         the message was handed over, and its fate was not told
     ├── TLSError                the seal; `result_type` is the RFC 8460 tag
     │   ├── HandshakeFailed
     │   ├── CertificateRejected `reason` says why
@@ -21,10 +23,16 @@
     │   └── PolicyNotMet
     │       └── RequireTLSNotMet    for good: the message goes back to its sender
     ├── PolicyUnavailable       a domain's MTA-STS policy cannot be had; `result_type` as above
+    ├── SecretError             a secret could not be had; `reference` says which
+    │   ├── SecretNotFound
+    │   ├── SecretDenied
+    │   ├── SecretUnreachable       now; also when a deadline passed
+    │   └── SecretMalformed         what is kept there is no secret, or was altered
     ├── AuthError               the server did not take the credentials
     ├── ProtocolError           somebody broke SMTP:
     │   ├── RemoteProtocolError     the peer
     │   └── LocalProtocolError      the calling code
+    ├── Withheld                an interceptor of the application kept the message back
     └── Rejected                the server said no
         ├── TemporarilyRejected     4yz
         └── PermanentlyRejected     5yz
@@ -42,11 +50,13 @@ __all__ = [
     "CertificateReason",
     "CertificateRejected",
     "ConnectError",
+    "DeliveryUnknown",
     "Disconnected",
     "HandshakeFailed",
     "InvalidAddress",
     "InvalidHeader",
     "InvalidInput",
+    "InvalidReference",
     "InvalidReport",
     "InvalidSetting",
     "InvalidURL",
@@ -61,12 +71,18 @@ __all__ = [
     "Rejected",
     "RemoteProtocolError",
     "RequireTLSNotMet",
+    "SecretDenied",
+    "SecretError",
+    "SecretMalformed",
+    "SecretNotFound",
+    "SecretUnreachable",
     "StartTLSInjection",
     "StartTLSStripped",
     "TLSError",
     "TLSResultType",
     "TemporarilyRejected",
     "TimedOut",
+    "Withheld",
 ]
 
 
@@ -222,6 +238,10 @@ class InvalidHeader(InvalidInput):
     """A header name or value cannot be written without changing its meaning (RFC 5322 2.2)."""
 
 
+class InvalidReference(InvalidInput):
+    """A text does not say where a secret is kept; it is not repeated, for it may be one."""
+
+
 class InvalidReport(InvalidInput):
     """What arrived is no TLS report, or no record that asks for reports (RFC 8460)."""
 
@@ -252,6 +272,16 @@ class Disconnected(MailError):
 
 class TimedOut(MailError, TimeoutError):
     """A deadline passed; `phase` says what was being waited for."""
+
+    _may_pass = True
+
+
+class DeliveryUnknown(MailError):
+    """The whole message was handed over, and what the server made of it was never heard.
+
+    It may have been taken: whoever sends it again may deliver it twice, and whoever does not may
+    have lost it (RFC 5321 4.2.5 leaves it with the sender). The cause says what came between.
+    """
 
     _may_pass = True
 
@@ -344,6 +374,38 @@ class PolicyUnavailable(MailError):
         self.result_type = result_type
 
 
+class SecretError(MailError):
+    """A secret could not be had; `reference` is what was asked for, and no value is told."""
+
+    _fields = (*MailError._fields, "reference")
+
+    def __init__(self, text: str = "", *, reference: str | None = None, **where: Any) -> None:
+        super().__init__(text, **where)
+        self.reference = reference
+
+    def __str__(self) -> str:
+        line = super().__str__()
+        return f"{self.reference}: {line}" if self.reference else line
+
+
+class SecretNotFound(SecretError):
+    """Nothing is kept under the reference."""
+
+
+class SecretDenied(SecretError):
+    """Who keeps the secret does not give it to us, or it lies where others can read it."""
+
+
+class SecretUnreachable(SecretError):
+    """Who keeps the secret could not be asked, or did not answer in time."""
+
+    _may_pass = True
+
+
+class SecretMalformed(SecretError):
+    """What is kept under the reference is no secret of the form asked for, or was altered."""
+
+
 class AuthError(MailError):
     """The server did not accept the credentials, or there was no safe way to give them."""
 
@@ -365,6 +427,10 @@ class RemoteProtocolError(ProtocolError):
 
 class LocalProtocolError(ProtocolError):
     """The calling code asked for something that the session's state does not allow."""
+
+
+class Withheld(MailError):
+    """An interceptor of the application kept the message back; its text says why."""
 
 
 class Rejected(MailError):

@@ -17,7 +17,7 @@ import pytest
 
 from postseal import Address, AsyncMailer, Delivery, Envelope, Mailer, Timeouts
 from postseal.errors import AuthError, CertificateRejected, PermanentlyRejected, Phase
-from postseal.send import DeliveryOptions, Endpoint, Framing, Outgoing, Sent
+from postseal.send import DeliveryOptions, Endpoint, Framing, Outgoing, PoolOptions, Sent
 from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.transaction import deliver
 from postseal.smtp.envelope_values import (
@@ -257,7 +257,7 @@ async def test_aiosmtpd_takes_our_credentials(
     content = _message(b"authenticated")
     envelope = Envelope(SENDER, (BOB,))
     ca_file = certificate.ca_file
-    async with aiosmtpd_with_auth(certificate, PASSWORD, implicit_tls=scheme == "smtps") as (
+    async with aiosmtpd_with_auth(certificate, {PASSWORD}, implicit_tls=scheme == "smtps") as (
         port,
         messages,
     ):
@@ -331,7 +331,7 @@ def test_postfix_refuses_a_chunk_and_takes_the_next_message(
         return [sent async for sent in mailer.send_many(messages)]
 
     url = f"smtp+insecure://127.0.0.1:{postfix_in_clear.port}"
-    first, second = world.mail(url, use, timeouts=SOON, max_connections=1)
+    first, second = world.mail(url, use, timeouts=SOON, pool=PoolOptions(max_connections=1))
     assert isinstance(first.error, PermanentlyRejected)
     assert (first.error.code, first.error.phase) == (552, Phase.BODY)
     assert second.result().accepted == (BOB,)

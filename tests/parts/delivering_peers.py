@@ -8,7 +8,7 @@ import hashlib
 import re
 import ssl
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from typing import Any, Protocol
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -104,9 +104,12 @@ class NodePeer:
 
 @contextlib.asynccontextmanager
 async def aiosmtpd_with_auth(
-    certificate: ServerCertificate, password: str, *, implicit_tls: bool
+    certificate: ServerCertificate, passwords: Container[str], *, implicit_tls: bool
 ) -> AsyncIterator[tuple[int, list[ReceivedMessage]]]:
-    """Run aiosmtpd that wants "ada" and the password, under TLS; give its port and its mail."""
+    """Run aiosmtpd that wants "ada" and one of the passwords, under TLS; give its port and mail.
+
+    The passwords are those of the moment at which a client logs in.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.chain_file)
     receiver = Receiver()
@@ -114,8 +117,10 @@ async def aiosmtpd_with_auth(
     def authenticate(
         _server: object, _session: object, _envelope: object, _mechanism: str, given: object
     ) -> Any:
-        known = isinstance(given, LoginPassword) and given == LoginPassword(
-            b"ada", password.encode()
+        known = (
+            isinstance(given, LoginPassword)
+            and given.login == b"ada"
+            and given.password.decode() in passwords
         )
         return AuthResult(success=known, auth_data="ada" if known else None, handled=False)
 

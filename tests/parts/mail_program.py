@@ -14,6 +14,7 @@ note = {{
     "arguments": sys.argv[1:],
     "environment": dict(os.environ),
     "directory": os.getcwd(),
+    "pid": os.getpid(),
     "input": sys.stdin.buffer.read().decode("latin-1"),
 }}
 with open({notes!r}, "a") as notes:
@@ -59,4 +60,5 @@ class Run:
     arguments: list[str]
     environment: dict[str, str]
     directory: str
+    pid: int
     input: str

@@ -165,6 +165,11 @@ class Postfix:
         return self._port.number
 
     @property
+    def configuration(self) -> Path:
+        """The directory that its own programs are told by -C."""
+        return self._root / "etc"
+
+    @property
     def log(self) -> str:
         """All that it has logged."""
         path = self._root / "log" / "mail.log"

@@ -12,6 +12,7 @@ import pytest
 from postseal import AsyncMailer, Delivery, Envelope, Mailer, Message
 from postseal.send import DeliveryOptions, Framing, Outgoing, Sent, Verification
 from postseal.send.aio import AsyncioNetwork
+from postseal.send.assembling import Target
 from postseal.send.blocking import BlockingNetwork, run
 from postseal.send.network import Network
 from postseal.send.outgoing import Content
@@ -59,14 +60,14 @@ class World(Enum):
         return run(coroutine) if self is World.BLOCKING else asyncio.run(coroutine)
 
     def mail(
-        self, url: str, use: Callable[[AnyMailer], Coroutine[Any, Any, T]], **options: Any
+        self, url: Target, use: Callable[[AnyMailer], Coroutine[Any, Any, T]], **options: Any
     ) -> T:
         """Make this world's mailer, hand it to `use`, close it and return what that gave."""
         return self.drive(self._mail(url, use, options))
 
     async def _mail(
         self,
-        url: str,
+        url: Target,
         use: Callable[[AnyMailer], Coroutine[Any, Any, T]],
         options: dict[str, Any],
     ) -> T:

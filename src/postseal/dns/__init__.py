@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from postseal.dns.answers import (
     MX,
+    SRV,
     Answer,
     BogusAnswer,
     Lookup,
@@ -19,6 +20,7 @@ from postseal.dns.resolver import Resolver
 
 __all__ = [
     "MX",
+    "SRV",
     "Answer",
     "BogusAnswer",
     "CacheLimits",

@@ -10,6 +10,7 @@ from postseal.errors import MailError
 
 __all__ = [
     "MX",
+    "SRV",
     "Answer",
     "BogusAnswer",
     "Lookup",
@@ -28,6 +29,7 @@ class Lookup(StrEnum):
     ADDRESSES = "address"
     TLSA = "TLSA"
     TXT = "TXT"
+    SRV = "SRV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,20 @@ class MX:
     """One mail exchanger; lower preferences come first. An empty host is the null MX (RFC 7505)."""
 
     preference: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SRV:
+    """Where a service is (RFC 2782); an empty host says that it is not to be had here.
+
+    Lower priorities come first. Of records of equal priority, each is to be chosen in proportion to
+    its weight.
+    """
+
+    priority: int
+    weight: int
+    port: int
     host: str
 
 

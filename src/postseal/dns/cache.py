@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from postseal.dns.answers import MX, Answer, NameDoesNotExist, ResolverFailure
+from postseal.dns.answers import MX, SRV, Answer, NameDoesNotExist, ResolverFailure
 from postseal.dns.resolver import Resolver
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class CachingResolver(Resolver):
         self._addresses = _Table(resolver.addresses, limits, clock)
         self._tlsa = _Table(resolver.tlsa, limits, clock)
         self._txt = _Table(resolver.txt, limits, clock)
+        self._srv = _Table(resolver.srv, limits, clock)
 
     async def mx(self, domain: str) -> Answer[MX]:
         return await self._mx.get(domain)
@@ -67,6 +68,9 @@ class CachingResolver(Resolver):
 
     async def txt(self, name: str) -> Answer[str]:
         return await self._txt.get(name)
+
+    async def srv(self, name: str) -> Answer[SRV]:
+        return await self._srv.get(name)
 
 
 @dataclass(frozen=True, slots=True)

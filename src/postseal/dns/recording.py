@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
-from postseal.dns.answers import MX, Answer, Lookup
+from postseal.dns.answers import MX, SRV, Answer, Lookup
 from postseal.dns.resolver import Resolver
 from postseal.errors import MailError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordedLookup", "RecordingResolver", "ResourceRecord"]
 
-ResourceRecord: TypeAlias = "MX | IPv4Address | IPv6Address | TLSA | str"
+ResourceRecord: TypeAlias = "MX | SRV | IPv4Address | IPv6Address | TLSA | str"
 """A record as resolvers give it; a text is a TXT record."""
 
 R = TypeVar("R", bound="ResourceRecord")
@@ -45,6 +45,7 @@ class RecordingResolver(Resolver):
         self._addresses = _Questions(Lookup.ADDRESSES, resolver.addresses, self.lookups)
         self._tlsa = _Questions(Lookup.TLSA, resolver.tlsa, self.lookups)
         self._txt = _Questions(Lookup.TXT, resolver.txt, self.lookups)
+        self._srv = _Questions(Lookup.SRV, resolver.srv, self.lookups)
 
     async def mx(self, domain: str) -> Answer[MX]:
         return await self._mx.ask(domain)
@@ -57,6 +58,9 @@ class RecordingResolver(Resolver):
 
     async def txt(self, name: str) -> Answer[str]:
         return await self._txt.ask(name)
+
+    async def srv(self, name: str) -> Answer[SRV]:
+        return await self._srv.ask(name)
 
 
 class _Questions(Generic[R]):

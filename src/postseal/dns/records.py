@@ -10,16 +10,17 @@ from typing import Final, TypeVar
 import dns.name
 import dns.rdata
 import dns.rdtypes.ANY.MX
+import dns.rdtypes.IN.SRV
 from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
-from postseal.dns.answers import MX, Answer, ResolverFailure
+from postseal.dns.answers import MX, SRV, Answer, ResolverFailure
 from postseal.dns.messages import host_text
 from postseal.errors import InvalidInput, Phase
 from postseal.tls.tlsa import TLSA
 
-__all__ = ["addresses_of", "exchangers_of", "texts_of", "tlsa_of"]
+__all__ = ["addresses_of", "exchangers_of", "services_of", "texts_of", "tlsa_of"]
 
 T = TypeVar("T")
 
@@ -35,8 +36,7 @@ def exchangers_of(answer: Answer[dns.rdata.Rdata]) -> Answer[MX]:
     records = [
         MX(rdata.preference, host)
         for rdata in answer.records
-        if isinstance(rdata, dns.rdtypes.ANY.MX.MX)
-        and (host := _exchanger(rdata.exchange)) is not None
+        if isinstance(rdata, dns.rdtypes.ANY.MX.MX) and (host := _host(rdata.exchange)) is not None
     ]
     if answer.records and not records:
         raise ResolverFailure(f"no MX record of {answer.name} names a host", phase=Phase.RESOLVE)
@@ -83,7 +83,24 @@ def texts_of(answer: Answer[dns.rdata.Rdata]) -> Answer[str]:
     )
 
 
-def _exchanger(name: dns.name.Name) -> str | None:
+def services_of(answer: Answer[dns.rdata.Rdata]) -> Answer[SRV]:
+    """Give the SRV records by priority, without those whose host or port is none.
+
+    Raises `ResolverFailure` where no other are left: the service is meant to be had.
+    """
+    records = [
+        SRV(rdata.priority, rdata.weight, rdata.port, host)
+        for rdata in answer.records
+        if isinstance(rdata, dns.rdtypes.IN.SRV.SRV)
+        and (host := _host(rdata.target)) is not None
+        and (rdata.port or not host)
+    ]
+    if answer.records and not records:
+        raise ResolverFailure(f"no SRV record of {answer.name} names a host", phase=Phase.RESOLVE)
+    return _with(answer, tuple(sorted(records)))
+
+
+def _host(name: dns.name.Name) -> str | None:
     host = host_text(name)
     if host and _NUMBER.match(host.rpartition(".")[2]):
         # RFC 5321 5.1 wants a name. The system would connect to 127.0.0.1 for "127.1" as well.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Protocol
 
-from postseal.dns.answers import MX, Answer
+from postseal.dns.answers import MX, SRV, Answer
 
 if TYPE_CHECKING:
     from postseal.tls.tlsa import TLSA
@@ -35,4 +35,11 @@ class Resolver(Protocol):
 
     async def txt(self, name: str) -> Answer[str]:
         """Give the TXT records, the strings of each joined; octets beyond ASCII as Latin-1."""
+        ...
+
+    async def srv(self, name: str) -> Answer[SRV]:
+        """Give the SRV records of a name such as `_submissions._tcp.example.org` (RFC 2782).
+
+        The lowest priority comes first; hosts in A-labels and lower case.
+        """
         ...

@@ -18,11 +18,11 @@ import dns.rdata
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
-from postseal.dns.answers import MX, Answer, BogusAnswer, NameDoesNotExist, ResolverFailure
+from postseal.dns.answers import MX, SRV, Answer, BogusAnswer, NameDoesNotExist, ResolverFailure
 from postseal.dns.exchange import AsyncioExchange, Exchange
 from postseal.dns.messages import Checking, make_query, read_response
 from postseal.dns.name_servers import NameServer, system_name_servers
-from postseal.dns.records import addresses_of, exchangers_of, texts_of, tlsa_of
+from postseal.dns.records import addresses_of, exchangers_of, services_of, texts_of, tlsa_of
 from postseal.dns.resolver import Resolver
 from postseal.dns.wire import Response, parse_response
 from postseal.errors import MailError, Phase
@@ -69,6 +69,9 @@ class StubResolver(Resolver):
 
     async def txt(self, name: str) -> Answer[str]:
         return texts_of(await self._ask(name, RdataType.TXT))
+
+    async def srv(self, name: str) -> Answer[SRV]:
+        return services_of(await self._ask(name, RdataType.SRV))
 
     async def addresses(self, host: str) -> Answer[IPv4Address | IPv6Address]:
         both = [partial(self._ask, host, rdtype) for rdtype in (RdataType.A, RdataType.AAAA)]

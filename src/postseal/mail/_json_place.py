@@ -15,6 +15,7 @@ from postseal.mail._text import excerpt
 
 __all__ = ["Place", "loaded"]
 
+_A_DATE = "a date as 2026-03-01T12:00:00+01:00"
 _T = TypeVar("_T")
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -83,11 +84,11 @@ class Place:
 
     def number(self) -> float:
         """Read a number that is finite and not negative."""
+        value = self.value
         # True is an int to Python, and NaN compares with nothing.
-        is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
-        if not is_number or not 0 <= self.value < 2**53:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 2**53:
             self._fail("a number of 0 or more")
-        return self.value
+        return value
 
     def date(self) -> datetime | None:
         """Read a date by ISO 8601, or null."""
@@ -96,7 +97,14 @@ class Place:
         try:
             return datetime.fromisoformat(self.text())
         except ValueError:
-            self._fail("a date as 2026-03-01T12:00:00+01:00")
+            self._fail(_A_DATE)
+
+    def moment(self) -> datetime:
+        """Read a date that is there and has an offset."""
+        moment = self.date()
+        if moment is None or moment.utcoffset() is None:
+            self._fail(_A_DATE)
+        return moment
 
     def octets(self) -> bytes:
         """Read base64."""

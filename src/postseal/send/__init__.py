@@ -8,13 +8,23 @@ from postseal._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from postseal.mail.conversion import Conversion
-    from postseal.send.core import Verification
+    from postseal.send.async_mailer import AsyncMailer
+    from postseal.send.direct import Direct
     from postseal.send.endpoint import Endpoint
-    from postseal.send.mailer import AsyncMailer, Mailer
-    from postseal.send.many import Sent
+    from postseal.send.failover import Failover
+    from postseal.send.hooks import Hooks
+    from postseal.send.mailer import Mailer
+    from postseal.send.many import Order
     from postseal.send.outgoing import Framing, Outgoing
+    from postseal.send.pending import Sent
+    from postseal.send.pool_options import PoolOptions
+    from postseal.send.proxies import Proxy
+    from postseal.send.rates import Rate
     from postseal.send.results import Delivery, Refusal
+    from postseal.send.retrying import RetryPolicy
     from postseal.send.timeouts import Timeouts
+    from postseal.send.transport import Transport, Verification
+    from postseal.send.transports.memory import Outbox, outbox
     from postseal.smtp.delivery_options import DeliveryOptions
     from postseal.smtp.envelope_values import (
         DeliverBy,
@@ -30,23 +40,36 @@ else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
-            "postseal.mail.conversion": ("Conversion",),
-            "postseal.send.core": ("Verification",),
-            "postseal.send.endpoint": ("Endpoint",),
-            "postseal.send.mailer": (
-                "AsyncMailer",
-                "Mailer",
+            "postseal.send.transports.memory": (
+                "Outbox",
+                "outbox",
             ),
-            "postseal.send.many": ("Sent",),
+            "postseal.send.hooks": ("Hooks",),
+            "postseal.mail.conversion": ("Conversion",),
+            "postseal.send.async_mailer": ("AsyncMailer",),
+            "postseal.send.direct": ("Direct",),
+            "postseal.send.endpoint": ("Endpoint",),
+            "postseal.send.failover": ("Failover",),
+            "postseal.send.mailer": ("Mailer",),
+            "postseal.send.many": ("Order",),
             "postseal.send.outgoing": (
                 "Framing",
                 "Outgoing",
             ),
+            "postseal.send.pending": ("Sent",),
+            "postseal.send.pool_options": ("PoolOptions",),
+            "postseal.send.proxies": ("Proxy",),
+            "postseal.send.rates": ("Rate",),
             "postseal.send.results": (
                 "Delivery",
                 "Refusal",
             ),
+            "postseal.send.retrying": ("RetryPolicy",),
             "postseal.send.timeouts": ("Timeouts",),
+            "postseal.send.transport": (
+                "Transport",
+                "Verification",
+            ),
             "postseal.smtp.delivery_options": ("DeliveryOptions",),
             "postseal.smtp.envelope_values": (
                 "DeliverBy",
@@ -68,18 +91,29 @@ __all__ = [
     "DeliverByMode",
     "Delivery",
     "DeliveryOptions",
+    "Direct",
     "Endpoint",
+    "Failover",
     "Framing",
     "HoldFor",
     "HoldUntil",
+    "Hooks",
     "Mailer",
     "NotificationRequest",
     "Notify",
+    "Order",
     "OriginalRecipient",
+    "Outbox",
     "Outgoing",
+    "PoolOptions",
+    "Proxy",
+    "Rate",
     "Refusal",
+    "RetryPolicy",
     "ReturnContent",
     "Sent",
     "Timeouts",
+    "Transport",
     "Verification",
+    "outbox",
 ]

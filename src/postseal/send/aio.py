@@ -7,16 +7,20 @@ handshake, and nothing may be read ahead of it.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import cast
+from typing import TypeVar, cast
 
-from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
-from postseal.send.happy_eyeballs import ATTEMPT_DELAY, in_turn, race
+from postseal.errors import ConnectError, Disconnected, LocalProtocolError, Phase, TimedOut
+from postseal.send.happy_eyeballs import ATTEMPT_DELAY, in_turn
 from postseal.send.network import Attendant, Gate, IPAddress, Network, Stream
+from postseal.send.racing import race
 
 __all__ = ["AsyncioNetwork", "AsyncioStream", "listen"]
+
+T = TypeVar("T")
 
 # Reading pauses above this many octets that nobody has taken.
 _HIGH_WATER = 256 * 1024
@@ -31,7 +35,10 @@ _NOT_TAKEN = "the peer took no data in time"
 
 
 class AsyncioNetwork(Network):
-    """Streams over the running event loop."""
+    """Streams over the running event loop, from `local_address` where one is given."""
+
+    def __init__(self, *, local_address: IPAddress | None = None) -> None:
+        self._local = None if local_address is None else (str(local_address), 0)
 
     def now(self) -> float:
         """The loop's clock."""
@@ -44,8 +51,8 @@ class AsyncioNetwork(Network):
         try:
             async with asyncio.timeout_at(deadline):
                 if not addresses:
-                    return await _connected(host, port)
-                attempts = [partial(_connected, str(one), port) for one in in_turn(addresses)]
+                    return await self._connected(host, port)
+                attempts = [partial(self._connected, str(one), port) for one in in_turn(addresses)]
                 return await race(attempts, discard=AsyncioStream.abort)
         except TimeoutError:
             raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
@@ -73,8 +80,22 @@ class AsyncioNetwork(Network):
         return stream
 
     def gate(self, places: int) -> Gate:
-        """A gate for tasks."""
+        """A gate for the tasks of one event loop."""
         return _TaskGate(places)
+
+    async def sleep(self, seconds: float) -> None:
+        """`asyncio.sleep`."""
+        await asyncio.sleep(seconds)
+
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        """Call it in a thread of the loop's executor."""
+        return await asyncio.to_thread(work)
+
+    async def _connected(self, host: str, port: int) -> AsyncioStream:
+        _, stream = await asyncio.get_running_loop().create_connection(
+            AsyncioStream, host, port, happy_eyeballs_delay=ATTEMPT_DELAY, local_addr=self._local
+        )
+        return stream
 
 
 class AsyncioStream(asyncio.Protocol, Stream):
@@ -176,6 +197,17 @@ class AsyncioStream(asyncio.Protocol, Stream):
         """Close at once; what was not sent is lost."""
         self._unsent.clear()
         self._transport.abort()
+
+    def abandon(self) -> None:
+        """Put another file in the socket's place: the transport may not be touched any more.
+
+        Its loop is closed, or shares what it waits by with that of the parent process.
+        """
+        number = self._transport.get_extra_info("socket").fileno()
+        if number >= 0:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number, inheritable=False)
+            os.close(null)
 
     # -- what the event loop calls --------------------------------------------------------------
 
@@ -327,8 +359,10 @@ async def listen(
 class _TaskGate(Gate):
     def __init__(self, places: int) -> None:
         self._semaphore = asyncio.BoundedSemaphore(places)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def enter(self, deadline: float) -> None:
+        self.check_home()
         if not self._semaphore.locked():
             await self._semaphore.acquire()
             return
@@ -341,12 +375,18 @@ class _TaskGate(Gate):
     def leave(self) -> None:
         self._semaphore.release()
 
+    def is_over(self) -> bool:
+        return self._loop is not None and self._loop.is_closed()
 
-async def _connected(host: str, port: int) -> AsyncioStream:
-    _, stream = await asyncio.get_running_loop().create_connection(
-        AsyncioStream, host, port, happy_eyeballs_delay=ATTEMPT_DELAY
-    )
-    return stream
+    def check_home(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if loop is not self._loop:
+            raise LocalProtocolError(
+                "the connections belong to another event loop, which has not ended",
+                phase=Phase.CONNECT,
+                hint="Make an AsyncMailer for each event loop.",
+            )
 
 
 def _wake(event: asyncio.Future[bool] | None, *, asked: bool = False) -> None:

@@ -6,9 +6,9 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
-from postseal.errors import AuthError, InvalidSetting, MailError, Phase
+from postseal.errors import AuthError, InvalidSetting, MailError, Phase, SecretError
 from postseal.secrets import Secret
 from postseal.send.endpoint import Endpoint
 from postseal.smtp import Extensions, Reply
@@ -22,7 +22,12 @@ from postseal.smtp.sasl import (
     choose_mechanisms,
 )
 
-__all__ = ["Dialogue", "Login", "TokenSource", "authenticate"]
+if TYPE_CHECKING:
+    from postseal.secrets.source import SecretSource
+
+__all__ = ["Dialogue", "Login", "PasswordReplaced", "TokenSource", "authenticate"]
+
+T = TypeVar("T")
 
 TokenSource: TypeAlias = Callable[[], Secret | str | Awaitable[Secret | str]]
 """Fetches an OAuth 2.0 access token; called for each connection that is made.
@@ -32,21 +37,33 @@ where an event loop runs.
 """
 
 
+class PasswordReplaced(AuthError):
+    """The server refused a password that has been replaced since; another login takes the new."""
+
+    _may_pass = True
+
+    @property
+    def is_temporary(self) -> bool:
+        """True: the password is another one now."""
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """What a client proves itself with: a password, a token, or the certificate it has shown.
 
-    `mechanisms`, where given, are the names of those that may be used.
+    A password that is a `SecretSource` is asked for at each login. `mechanisms`, where given, are
+    the names of those that may be used.
     """
 
-    password: Secret | None
+    password: Secret | SecretSource | None
     token: TokenSource | None
     mechanisms: frozenset[str] | None
 
     @classmethod
     def of(
         cls,
-        password: Secret | None,
+        password: Secret | SecretSource | None,
         token: TokenSource | None,
         mechanisms: frozenset[str] | None,
     ) -> Self | None:
@@ -65,13 +82,49 @@ class Login:
         """True when there is nothing else to log in by."""
         return self.password is None and self.token is None
 
-    async def fetch(self) -> Secret | None:
-        """Get what must not be shown; None where the certificate is all there is."""
-        if self.token is None:
+    async def fetch(self, dialogue: Dialogue, *, deadline: float) -> Secret | None:
+        """Get what must not be shown; None where the certificate is all there is.
+
+        Raises `SecretError` where it cannot be had.
+        """
+        if self.token is not None:
+            given = self.token()
+            token = await given if isawaitable(given) else given
+            return Secret(token) if isinstance(token, str) else token
+        if self.password is None or isinstance(self.password, Secret):
             return self.password
-        given = self.token()
-        token = await given if isawaitable(given) else given
-        return Secret(token) if isinstance(token, str) else token
+        source = self.password
+        version = await dialogue.ask_keeper(
+            lambda seconds: source.get(timeout=seconds), deadline=deadline
+        )
+        return version.secret
+
+    async def after_refusal(
+        self, error: AuthError, secret: Secret | None, dialogue: Dialogue, *, deadline: float
+    ) -> AuthError:
+        """Tell what a failed login comes to: it is another one where the password was replaced."""
+        source = self.password
+        if secret is None or source is None or isinstance(source, Secret):
+            return error
+        if not _is_refusal(error):
+            return error
+        try:
+            newer = await dialogue.ask_keeper(
+                lambda seconds: source.replace(secret, timeout=seconds), deadline=deadline
+            )
+        except SecretError as failure:
+            error.hint = f"Whether there is a newer password is not known: {failure}"
+            return error
+        if newer is None:
+            return error
+        return PasswordReplaced(
+            error.text,
+            phase=error.phase,
+            host=error.host,
+            code=error.code,
+            enhanced_code=error.enhanced_code,
+            hint="The password was replaced meanwhile: log in again.",
+        )
 
     def credentials(self, endpoint: Endpoint, secret: Secret | None) -> Credentials:
         """Put the user of the URL and the secret together.
@@ -114,6 +167,10 @@ class Dialogue(Protocol):
         """Send one command and wait for its reply."""
         ...
 
+    async def ask_keeper(self, ask: Callable[[float], T], *, deadline: float) -> T:
+        """Call what blocks, for no longer than the seconds that it is given."""
+        ...
+
 
 async def authenticate(
     dialogue: Dialogue, endpoint: Endpoint, login: Login, *, deadline: float
@@ -121,9 +178,23 @@ async def authenticate(
     """Authenticate by the best mechanism that the server offers (see `choose_mechanisms`).
 
     Raises `AuthError` when there is none, or the server does not take the credentials, or does
-    not prove that it knows them; the connection is then to be closed.
+    not prove that it knows them; `PasswordReplaced` when it did not take a password in whose place
+    there is another by now; and `SecretError` when the password cannot be had. The connection is
+    then to be closed.
     """
-    secret = await login.fetch()
+    secret = await login.fetch(dialogue, deadline=deadline)
+    try:
+        await _log_in(dialogue, endpoint, login, secret, deadline)
+    except AuthError as error:
+        failure = error
+    else:
+        return
+    raise await login.after_refusal(failure, secret, dialogue, deadline=deadline)
+
+
+async def _log_in(
+    dialogue: Dialogue, endpoint: Endpoint, login: Login, secret: Secret | None, deadline: float
+) -> None:
     negotiation = Negotiation(
         choose_mechanisms(
             login.credentials(endpoint, secret),
@@ -155,6 +226,12 @@ async def _ask(
         # A challenge is for the mechanism, as it came; all else is for people.
         return reply
     return replace(reply, lines=tuple(_without(line, said) for line in reply.lines))
+
+
+def _is_refusal(error: AuthError) -> bool:
+    # RFC 4954 6: 535 is wrong credentials; servers have other words for it (534, 550), and 432
+    # is a password that has to be changed.
+    return error.code is not None and (error.code >= 500 or error.code == 432)
 
 
 def _response(command: Command) -> list[Secret]:

@@ -8,12 +8,13 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
 from postseal.send.happy_eyeballs import in_turn
 from postseal.send.network import Gate, IPAddress, Network, Stream
+from postseal.send.staggered import Place, connect_first
 
 __all__ = ["BlockingNetwork", "run"]
 
@@ -37,7 +38,13 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class BlockingNetwork(Network):
-    """Streams over sockets of the operating system, waiting in the calling thread."""
+    """Streams over sockets of the operating system, waiting in the calling thread.
+
+    They come from `local_address` where one is given.
+    """
+
+    def __init__(self, *, local_address: IPAddress | None = None) -> None:
+        self._local = None if local_address is None else str(local_address)
 
     def now(self) -> float:
         """`time.monotonic`."""
@@ -46,37 +53,34 @@ class BlockingNetwork(Network):
     async def connect(
         self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
     ) -> Stream:
-        """Try one address after the other: those given, or the system's in its order."""
+        """Race the addresses of the host by Happy Eyeballs (RFC 8305)."""
         try:
             found = [
-                place
+                Place(family, kind, protocol, address)
                 for name in (in_turn(addresses) or (host,))
-                for place in socket.getaddrinfo(str(name), port, type=socket.SOCK_STREAM)
+                for family, kind, protocol, _, address in socket.getaddrinfo(
+                    str(name), port, type=socket.SOCK_STREAM
+                )
             ]
         except (OSError, UnicodeError) as error:
             raise ConnectError(
                 f"the name {host!a} cannot be resolved: {error}", phase=Phase.RESOLVE
             ) from error
-        failure: OSError | None = None
-        for tried, (family, kind, protocol, _, address) in enumerate(found):
-            try:
-                # An address that does not answer must leave time for those behind it.
-                patience = _left(deadline) / (len(found) - tried)
-                return BlockingStream(_connected(family, kind, protocol, address, patience))
-            except OSError as error:
-                failure = error
-        if isinstance(failure, TimeoutError):
+        try:
+            connection = connect_first(found, deadline=deadline, local_address=self._local)
+        except TimeoutError:
             raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
-        raise ConnectError(
-            f"port {port} of {host} cannot be reached: {failure}", phase=Phase.CONNECT
-        ) from failure
+        except OSError as error:
+            raise ConnectError(
+                f"port {port} of {host} cannot be reached: {error}", phase=Phase.CONNECT
+            ) from error
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return BlockingStream(connection)
 
     async def connect_unix(self, path: str, deadline: float) -> Stream:
         """Wait in `connect`."""
         try:
-            return BlockingStream(
-                _connected(socket.AF_UNIX, socket.SOCK_STREAM, 0, path, _left(deadline))
-            )
+            return BlockingStream(_connected(path, _left(deadline)))
         except (TimeoutError, BlockingIOError):
             # What Linux says when the listener's queue is full, instead of waiting.
             raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
@@ -88,6 +92,14 @@ class BlockingNetwork(Network):
     def gate(self, places: int) -> Gate:
         """A gate for threads."""
         return _ThreadGate(places)
+
+    async def sleep(self, seconds: float) -> None:
+        """`time.sleep`."""
+        time.sleep(max(0.0, seconds))  # noqa: ASYNC251
+
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        """Call it: whoever uses this network waits in a thread of their own."""
+        return work()
 
 
 class BlockingStream(Stream):
@@ -166,15 +178,11 @@ class _ThreadGate(Gate):
         self._semaphore.release()
 
 
-def _connected(
-    family: int, kind: int, protocol: int, address: Any, patience: float
-) -> socket.socket:
-    connection = socket.socket(family, kind, protocol)
+def _connected(path: str, patience: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(patience)
-        connection.connect(address)
-        if family != socket.AF_UNIX:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.connect(path)
     except BaseException:
         connection.close()
         raise

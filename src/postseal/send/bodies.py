@@ -29,6 +29,7 @@ class DataBody:
         self._connection = connection
         self._session = connection.session
         self._block = bytearray()
+        self._size = 0
         self._deadline = 0.0
 
     async def send(
@@ -37,10 +38,12 @@ class DataBody:
         """Write a body and its end, and behind it what `following` gives as it ends."""
         self._deadline = deadline
         self._block.clear()
+        self._size = 0
         async for piece in pieces_of(content):
             await self._put(piece)
         await self._connection.check_silence(deadline=deadline)
         self._block += self._session.end_body()
+        self._connection.handed_over(self._size + len(self._block))
         self._block += following()
         await self._connection.write(bytes(self._block), deadline=deadline)
 
@@ -50,6 +53,7 @@ class DataBody:
             part = piece[start : start + _BLOCK] if len(piece) > _BLOCK else piece
             self._block += self._session.write_body(part)
             if len(self._block) >= _BLOCK:
+                self._size += len(self._block)
                 await self._connection.write(bytes(self._block), deadline=self._deadline)
                 self._block.clear()
 
@@ -71,6 +75,7 @@ class ChunkedBody:
         self._deadline = deadline
         self._lines = None if is_binary else _Lines()
         self._block = bytearray()
+        self._size = 0
         self._unanswered = 0
         # In LMTP a refused chunk changes how many replies the last one has (RFC 2033 4.3).
         pipelines = (
@@ -90,6 +95,7 @@ class ChunkedBody:
             if self._lines is not None:
                 self._block += self._lines.finish()
             await self._write_chunk(is_last=True)
+            self._connection.handed_over(self._size)
             while self._unanswered > 1:
                 await self._hear()
         except _ChunkRefused as refused:
@@ -109,6 +115,7 @@ class ChunkedBody:
         while self._unanswered >= self._window or self._session.state not in _GIVING_CHUNKS:
             await self._hear()
         chunk = self._session.write_chunk(bytes(self._block), is_last=is_last)
+        self._size += len(chunk)
         self._block.clear()
         self._unanswered += 1
         await self._connection.write(chunk, deadline=self._deadline)

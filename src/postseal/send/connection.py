@@ -7,8 +7,10 @@ network and, driven by `postseal.send.blocking.run`, over the blocking one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable
-from dataclasses import replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from postseal.errors import (
     ConnectError,
@@ -24,12 +26,13 @@ from postseal.errors import (
     StartTLSStripped,
     TimedOut,
 )
-from postseal.send.authentication import authenticate
+from postseal.send.authentication import PasswordReplaced, authenticate
 from postseal.send.connection_options import ConnectionOptions
 from postseal.send.conversation import Conversation
 from postseal.send.endpoint import Endpoint, is_loopback
 from postseal.send.hello import say_for_whom, say_hello
 from postseal.send.network import Network, Stream
+from postseal.send.observing import ConnectionWatch, watch_connection
 from postseal.send.sealed import SealedStream
 from postseal.send.sessions import SessionCache
 from postseal.smtp import ClientSession
@@ -48,7 +51,26 @@ from postseal.tls import (
     require,
 )
 
-__all__ = ["Connection", "ConnectionOptions"]
+__all__ = ["Connection", "ConnectionOptions", "Usage"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a connection has been used for; moments are on the network's clock.
+
+    `idle_since` is None until it lay idle for the first time.
+    """
+
+    opened_at: float
+    messages: int = 0
+    idle_since: float | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """True while the server had no time to forget about the connection."""
+        return not self.messages and self.idle_since is None
 
 
 class Connection(Conversation):
@@ -65,18 +87,20 @@ class Connection(Conversation):
         endpoint: Endpoint,
         options: ConnectionOptions,
         sessions: SessionCache | None = None,
+        watch: ConnectionWatch | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.tls = TLSOutcome.in_clear()
         self.peer_address = stream.peer_address
         self.allowance: Allowance | None = None
+        self.usage = Usage(network.now())
         self._options = options
         self._sessions = sessions
         session = ClientSession(
             protocol=endpoint.protocol,
             dangerous_auth_in_clear=endpoint.level is TLSLevel.NONE and self._stays_here,
         )
-        super().__init__(network, stream, session, options.timeouts)
+        super().__init__(network, stream, session, options.timeouts, watch)
 
     @classmethod
     async def open(
@@ -90,12 +114,29 @@ class Connection(Conversation):
     ) -> Connection:
         """Connect, seal and authenticate; resume a TLS session of `sessions` where one fits.
 
-        Raises `ConnectError`, `TimedOut`, `TLSError`s, `AuthError` and `RemoteProtocolError`; no
-        credential has then left for a peer that was not authenticated.
+        Where the server refused a password that was replaced meanwhile, the new one is tried once,
+        over a new connection: servers count failures, and some close after the first. Raises
+        `ConnectError`, `TimedOut`, `TLSError`s, `AuthError`, `SecretError` and
+        `RemoteProtocolError`; no credential has then left for a peer that was not authenticated.
         """
+        try:
+            return await cls._open(network, endpoint, options, deadline, sessions)
+        except PasswordReplaced:
+            return await cls._open(network, endpoint, options, deadline, sessions)
+
+    @classmethod
+    async def _open(
+        cls,
+        network: Network,
+        endpoint: Endpoint,
+        options: ConnectionOptions,
+        deadline: float,
+        sessions: SessionCache | None,
+    ) -> Connection:
         if options.dane is not None and endpoint.level < TLSLevel.AUTHENTICATED:
             raise InvalidSetting("DANE authenticates the server, but the level asked for is lower")
         timeouts = options.timeouts
+        watch = watch_connection(endpoint.host, now=network.now, observer=options.observer)
         try:
             limit = min(deadline, network.now() + timeouts.connect)
             if endpoint.socket_path is None:
@@ -106,13 +147,16 @@ class Connection(Conversation):
                 stream = await network.connect_unix(endpoint.socket_path, limit)
         except MailError as error:
             error.at(phase=Phase.CONNECT, host=endpoint.host)
+            watch.failed(error)
             raise
-        connection = cls(network, stream, endpoint, options, sessions)
+        connection = cls(network, stream, endpoint, options, sessions, watch)
+        watch.opened(endpoint.port, stream.peer_address)
         try:
             await connection._begin(deadline)
         except MailError as error:
-            connection.close()
             error.at(phase=connection._session.waiting_for, host=endpoint.host)
+            watch.failed(error)
+            connection.close()
             raise
         except BaseException:
             connection.close()
@@ -131,6 +175,20 @@ class Connection(Conversation):
         if self.allowance is not None and self.allowance.is_spent:
             return False
         return self._session.is_idle and not self._replies and not self._stream.has_input()
+
+    def abandon(self) -> None:
+        """Let go of a connection that is not this process's, or this event loop's, any more."""
+        self._is_closed = True
+        self._stream.abandon()
+
+    async def ask_keeper(self, ask: Callable[[float], T], *, deadline: float) -> T:
+        """Call what blocks, for no longer than the seconds that it is given."""
+        left = self._until(deadline, Phase.AUTH) - self._network.now()
+        try:
+            return await self._network.run_blocking(partial(ask, left))
+        except MailError as error:
+            error.at(phase=Phase.AUTH)
+            raise
 
     async def quit(self, *, deadline: float) -> None:
         """Say QUIT, hear the answer and close. Never raises for what the server does."""
@@ -168,6 +226,7 @@ class Connection(Conversation):
             await self._hello(deadline)
         if (login := self._options.login) is not None:
             await authenticate(self, endpoint, login, deadline=deadline)
+            self._watch.authenticated()
         if (limits := self.extensions.limits) is not None:
             self.allowance = Allowance(limits)
 
@@ -262,6 +321,7 @@ class Connection(Conversation):
 
     async def _seal(self, deadline: float) -> None:
         dane = self._options.dane
+        self._watch.sealing()
         channel = Channel.client(
             dane.base_domain if dane else self._options.tls_name or self.endpoint.host,
             trust=self._options.trust,
@@ -284,6 +344,7 @@ class Connection(Conversation):
             raise
         self._stream = sealed
         self.tls = outcome
+        self._watch.sealed(outcome)
 
     def _keep_session(self) -> None:
         # By now a reply was read under TLS; the server gave its ticket before that.

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from postseal.secrets import Secret
 from postseal.send.authentication import Login, TokenSource
+from postseal.send.events import Observer
 from postseal.send.network import IPAddress
 from postseal.send.timeouts import Timeouts
 from postseal.smtp.xclient import ClientAttributes
 from postseal.tls import ANY_PROOF, INTERMEDIATE, PeerProof, PolicySource, Profile, Trust
 from postseal.tls.dane import DanePeer
+
+if TYPE_CHECKING:
+    from postseal.secrets.source import SecretSource
 
 __all__ = ["ConnectionOptions"]
 
@@ -30,7 +35,8 @@ class ConnectionOptions:
     are judged by `clock`, in seconds since the epoch. `addresses`, where given, are those to
     connect to; the endpoint's host is then no more than the server's name. With
     `beyond_this_machine` the server has to be another machine than this one. `policy_source` and
-    `proofs` are those of the policy that the endpoint's level comes from.
+    `proofs` are those of the policy that the endpoint's level comes from. `observer` is told what
+    happens on the connection.
     """
 
     trust: Trust = field(default_factory=Trust.system)
@@ -44,10 +50,11 @@ class ConnectionOptions:
     addresses: frozenset[IPAddress] = frozenset()
     beyond_this_machine: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
-    password: Secret | None = None
+    password: Secret | SecretSource | None = None
     token: TokenSource | None = None
     mechanisms: frozenset[str] | None = None
     xclient: ClientAttributes | None = None
+    observer: Observer | None = None
 
     @property
     def login(self) -> Login | None:

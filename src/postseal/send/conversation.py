@@ -8,6 +8,7 @@ from typing import Final
 
 from postseal.errors import Disconnected, MailError, Phase, TimedOut
 from postseal.send.network import Network, Stream
+from postseal.send.observing import ConnectionWatch
 from postseal.send.timeouts import Timeouts
 from postseal.smtp import ClientSession, ClientState, Extensions, Reply, ReplyReceived
 from postseal.smtp.commands import Command
@@ -25,9 +26,15 @@ class Conversation:
     """
 
     def __init__(
-        self, network: Network, stream: Stream, session: ClientSession, timeouts: Timeouts
+        self,
+        network: Network,
+        stream: Stream,
+        session: ClientSession,
+        timeouts: Timeouts,
+        watch: ConnectionWatch | None = None,
     ) -> None:
         self._network = network
+        self._watch = watch or ConnectionWatch()
         self._stream = stream
         self._session = session
         self._timeouts = timeouts
@@ -53,6 +60,7 @@ class Conversation:
         """Close without a word."""
         self._is_closed = True
         self._stream.close()
+        self._watch.closed()
 
     async def ask(self, command: Command, *, deadline: float) -> Reply:
         """Send one command and wait for its reply."""
@@ -62,10 +70,16 @@ class Conversation:
     def encode(self, *commands: Command) -> bytes:
         """Give the octets of commands, to be written next in one flight."""
         try:
-            return self._session.send(*commands)
+            octets = self._session.send(*commands)
         except MailError as error:
             error.at(phase=commands[0].phase)
             raise
+        self._watch.said(commands)
+        return octets
+
+    def handed_over(self, size: int) -> None:
+        """Note that a message was written, as so many octets."""
+        self._watch.handed_over(size)
 
     async def write(self, data: bytes, *, deadline: float) -> None:
         """Write what the session gave.
@@ -131,7 +145,9 @@ class Conversation:
         if self._session.failure is not None:
             raise self._session.failure
         data = await self._stream.read(limit)
-        self._replies.extend(self._session.receive(data))
+        received = self._session.receive(data)
+        self._watch.heard(received)
+        self._replies.extend(received)
         if not data and not self._replies:
             # Goodbye was said and not answered: nothing more will come.
             raise Disconnected("the server closed the connection")

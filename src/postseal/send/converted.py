@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from postseal.errors import PermanentlyRejected, Phase
@@ -16,14 +16,14 @@ from postseal.mail.conversion import (
 from postseal.send.outgoing import (
     Content,
     Outgoing,
-    ReadAnew,
     ReadAnewAsync,
     can_be_read_again,
+    pieces_of,
 )
 from postseal.smtp import Extensions
 from postseal.smtp.line_endings import LineEndings, LineEndingsFilter
 
-__all__ = ["in_7_bits", "wants_7_bits"]
+__all__ = ["converted", "in_7_bits", "lines_of", "wants_7_bits"]
 
 
 def wants_7_bits(outgoing: Outgoing, extensions: Extensions) -> bool:
@@ -36,11 +36,10 @@ def wants_7_bits(outgoing: Outgoing, extensions: Extensions) -> bool:
 
 
 async def in_7_bits(outgoing: Outgoing) -> Outgoing:
-    """Give the message for a server that takes 7 bits alone: its content and size, converted.
+    """Give the message for a server that takes 7 bits alone; see `converted`.
 
-    The content is read once, to see how it can be converted, and will be again as it is sent; one
-    that shows to be 7-bit is given as it is. Raises `PermanentlyRejected` of phase `mail` where it
-    cannot be converted, must not be, or can be read only once.
+    Raises `PermanentlyRejected` of phase `mail` where it cannot be converted, must not be, or can
+    be read only once.
     """
     if not can_be_read_again(outgoing.content):
         raise PermanentlyRejected(
@@ -51,7 +50,7 @@ async def in_7_bits(outgoing: Outgoing) -> Outgoing:
             hint="Give the content as a list.",
         )
     try:
-        plan = await _plan(outgoing)
+        return await converted(outgoing)
     except NotConvertible as error:
         raise PermanentlyRejected(
             f"the message is not 7-bit, and the server takes no other: {error.text}",
@@ -59,51 +58,36 @@ async def in_7_bits(outgoing: Outgoing) -> Outgoing:
             enhanced_code=error.enhanced_code,
             hint=error.hint,
         ) from error
+
+
+async def converted(outgoing: Outgoing) -> Outgoing:
+    """Give the message in 7 bits: its content, which begins anew with each reading, and its size.
+
+    The content is read once, to see how it can be converted, and will be again as it is sent; one
+    that shows to be 7-bit is given as it is. Raises `NotConvertible`.
+    """
+    scan, lines = ConversionScan(outgoing.conversion), lines_of(outgoing)
+    async for piece in pieces_of(outgoing.content):
+        scan.feed(lines.take(piece))
+    scan.feed(lines.finish())
+    plan = scan.finish()
     as_7bit = replace(outgoing, is_8bit=False, is_binary=False)
     if not plan.is_needed:
         return as_7bit
-    return replace(as_7bit, content=_converted(outgoing, plan), size=plan.size)
+    content = ReadAnewAsync(lambda: _written(outgoing.content, lines_of(outgoing), plan))
+    return replace(as_7bit, content=content, size=plan.size)
 
 
-async def _plan(outgoing: Outgoing) -> ConversionPlan:
-    scan, lines, content = ConversionScan(outgoing.conversion), _lines(outgoing), outgoing.content
-    if isinstance(content, AsyncIterable):
-        async for piece in content:
-            scan.feed(lines.take(piece))
-    else:
-        for piece in content:
-            scan.feed(lines.take(piece))
-    scan.feed(lines.finish())
-    return scan.finish()
-
-
-def _lines(outgoing: Outgoing) -> LineEndingsFilter:
-    # Text gets the line ends that DATA would give it; where it is binary, each octet counts.
+def lines_of(outgoing: Outgoing) -> LineEndingsFilter:
+    """Give what makes of its line ends what arrives: those that DATA gives to text."""
     return LineEndingsFilter(LineEndings.KEEP if outgoing.is_binary else LineEndings.NORMALIZE)
 
 
-def _converted(outgoing: Outgoing, plan: ConversionPlan) -> Content:
-    content = outgoing.content
-    if isinstance(content, AsyncIterable):
-        source = content
-        return ReadAnewAsync(lambda: _write_async(source, _lines(outgoing), Converter(plan)))
-    pieces = content
-    return ReadAnew(lambda: _write(pieces, _lines(outgoing), Converter(plan)))
-
-
-def _write(
-    content: Iterable[bytes], lines: LineEndingsFilter, converter: Converter
-) -> Iterator[bytes]:
-    for piece in content:
-        yield converter.feed(lines.take(piece))
-    yield converter.feed(lines.finish())
-    yield converter.finish()
-
-
-async def _write_async(
-    content: AsyncIterable[bytes], lines: LineEndingsFilter, converter: Converter
+async def _written(
+    content: Content, lines: LineEndingsFilter, plan: ConversionPlan
 ) -> AsyncIterator[bytes]:
-    async for piece in content:
+    converter = Converter(plan)
+    async for piece in pieces_of(content):
         yield converter.feed(lines.take(piece))
     yield converter.feed(lines.finish())
     yield converter.finish()

@@ -1,179 +1,189 @@
-"""What both mailers are: a pool of connections to one endpoint, and the coroutines over it."""
+"""What both mailers are: the coroutines that prepare messages and hand them to a transport."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypeVar
+import random
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
-from postseal.errors import AuthError, InvalidSetting, MailError, Phase
-from postseal.mail import Message
-from postseal.secrets import Secret
-from postseal.send.authentication import TokenSource
-from postseal.send.connection import ConnectionOptions
-from postseal.send.endpoint import Endpoint
-from postseal.send.many import Pending, Sent, send_one_by_one
+from postseal.errors import MailError
+from postseal.mail.message import Message
+from postseal.mail.prepared import PreparedMessage
+from postseal.send.blocking import run
+from postseal.send.events import Observer
+from postseal.send.hooks import Hooks
+from postseal.send.many import Backlog, Given, Order
 from postseal.send.network import Network
 from postseal.send.outgoing import Outgoing
-from postseal.send.pool import Pool
+from postseal.send.pending import Pending, Retrying, Sent
+from postseal.send.rates import Pace, Rate
+from postseal.send.reporting import Reporting
 from postseal.send.results import Delivery
-from postseal.send.timeouts import Timeouts
-from postseal.send.transaction import deliver
-from postseal.tls import Profile, TLSLevel, TLSOutcome, Trust, client_context
+from postseal.send.retrying import RetryPolicy
+from postseal.send.signing import signed
+from postseal.send.transport import Following, Lane, Transport, Verification, nothing_follows
+from postseal.smtp.delivery_options import DeliveryOptions
 
-__all__ = ["Core", "M", "Verification"]
+if TYPE_CHECKING:
+    from postseal.mail.authentication.dkim_signing import DKIMSigner
 
-M = TypeVar("M", bound=Message | Outgoing)
+__all__ = ["Core", "Handling", "M"]
+
+M = TypeVar("M", bound=Message | PreparedMessage | Outgoing)
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a connection without a message showed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handling:
+    """What a mailer does with each message, whatever the transport.
 
-    host: str
-    peer_address: str
-    tls: TLSOutcome
-    extensions: tuple[str, ...]
+    `total` is how many seconds all attempts for a message may take together. `chance` gives numbers
+    at random between 0 and 1.
+    """
+
+    total: float
+    retry: RetryPolicy = field(default_factory=RetryPolicy.none)
+    rate: Rate = field(default_factory=Rate)
+    hooks: Hooks = field(default_factory=Hooks)
+    observer: Observer | None = None
+    dkim: DKIMSigner | None = None
+    chance: Callable[[], float] = random.random
 
 
 class Core:
-    """What both mailers are: a pool and the coroutines over it."""
+    """A transport, and the coroutines over it.
+
+    `is_blocking` says that nothing ever suspends, not even an application's own hooks.
+    """
 
     def __init__(
-        self,
-        network: Network,
-        url: str,
-        *,
-        password: Secret | str | None,
-        token: TokenSource | None,
-        mechanisms: Iterable[str] | None,
-        ca_file: str | Path | None,
-        trust: Trust | None,
-        profile: Profile,
-        local_name: str | None,
-        timeouts: Timeouts | None,
-        max_connections: int,
+        self, network: Network, transport: Transport, handling: Handling, *, is_blocking: bool
     ) -> None:
-        endpoint = Endpoint.parse(url)
-        if isinstance(password, str):
-            password = Secret(password)
-        options = ConnectionOptions(
-            trust=_trust(endpoint, ca_file, trust),
-            profile=profile,
-            local_name=local_name,
-            timeouts=timeouts or Timeouts(),
-            password=password or None,
-            token=token,
-            mechanisms=None if mechanisms is None else frozenset(map(str.upper, mechanisms)),
-        )
-        _check_login(endpoint, options)
-        if endpoint.level > TLSLevel.NONE:
-            # Kept for the connections; a file that cannot be used is no matter of the network.
-            client_context(options.trust, endpoint.level, options.profile)
+        self.transport = transport
         self._network = network
-        self._total = options.timeouts.total
-        self._pool = Pool(network, endpoint, options, max_connections=max_connections)
-        self.max_connections = max_connections
+        self._handling = handling
+        self._is_blocking = is_blocking
+        self._reporting = Reporting(handling.hooks, handling.observer)
+        self._retrying = Retrying(handling.retry, network, handling.chance)
+        self._pace = Pace(network, handling.rate.per_second, burst=handling.rate.burst)
 
-    async def send(self, message: M) -> Delivery:
+    async def send(self, message: M, *, options: DeliveryOptions | None = None) -> Delivery:
         """Send one message; raise `Rejected` when it reached nobody."""
-        pending = Pending(message, _outgoing(message))
-        deadline = self._deadline()
-        while True:
-            try:
-                step = pending.delivered(await self._deliver(pending.outgoing, deadline))
-            except MailError as error:
-                if pending.so_far is None:
-                    raise
-                step = pending.failed(error)
-            if isinstance(step, Sent):
-                return step.result()
-            pending = step
-
-    async def _deliver(self, outgoing: Outgoing, deadline: float) -> Delivery:
-        connection = await self._pool.take(deadline)
+        began = self._network.now()
+        lane = self.transport.lane()
         try:
-            return await deliver(connection, outgoing, deadline=deadline)
+            step = await self._begin(Given(1, message), options)
+            while isinstance(step, Pending):
+                step = await self._advance(step, lane)
         finally:
-            self._pool.put_back(connection)
+            lane.leave()
+        await self._conclude(step, began)
+        return step.result()
 
-    def send_many(self, messages: Iterator[M]) -> AsyncGenerator[Sent[M], None]:
-        """Send what `messages` gives over one connection; several of these may share it."""
-        return send_one_by_one(self._pool, messages, _outgoing, self._deadline)
+    async def send_some(
+        self, backlog: Backlog[M], order: Order
+    ) -> AsyncGenerator[tuple[int, Sent[M]], None]:
+        """Send what is in a backlog, one behind the other; give each result with its number.
+
+        Any number of these may share a backlog. Where results are wanted in order, a message that
+        has to be tried again is waited for.
+        """
+        lane = self.transport.lane()
+        upcoming: deque[tuple[int, Given[M] | Pending[M] | Sent[M]]] = deque()
+        waits_in_place = order is Order.AS_GIVEN
+        announces = not waits_in_place or self._handling.retry.attempts == 1
+
+        def following() -> Outgoing | None:
+            if not announces or upcoming or not self._pace.is_free():
+                return None
+            if (job := backlog.take_now()) is None:
+                return None
+            step = run(self._begin(job)) if self._is_begun_at_once(job) else job
+            upcoming.append((job.number, step))
+            return step.outgoing if isinstance(step, Pending) else None
+
+        try:
+            while True:
+                if upcoming:
+                    number, step = upcoming.popleft()
+                elif (job := backlog.take_now()) is not None:
+                    number, step = job.number, job
+                else:
+                    lane.leave()
+                    if (job := await backlog.take()) is None:
+                        return
+                    number, step = job.number, job
+                if isinstance(step, Given):
+                    step = await self._begin(step)
+                began = self._network.now()
+                while isinstance(step, Pending):
+                    began = step.deadline - self._handling.total
+                    made = step.made
+                    step = await self._advance(step, lane, following)
+                    if isinstance(step, Pending) and step.made > made and not waits_in_place:
+                        backlog.put_off(step)
+                        break
+                else:
+                    await self._conclude(step, began)
+                    yield number, step
+        finally:
+            lane.leave()
 
     async def verify(self) -> Verification:
-        """Open a connection, or take an open one, and tell what it is."""
-        connection = await self._pool.take(self._deadline())
-        try:
-            return Verification(
-                host=connection.endpoint.host,
-                peer_address=connection.peer_address,
-                tls=connection.tls,
-                extensions=tuple(sorted(connection.extensions.parameters)),
-            )
-        finally:
-            self._pool.put_back(connection)
+        """Go as far as can be gone without a message."""
+        return await self.transport.verify(deadline=self._deadline())
 
     async def close(self) -> None:
-        """Say goodbye on all connections."""
-        await self._pool.close()
+        """Say goodbye."""
+        await self.transport.close()
+
+    async def _begin(
+        self, job: Given[M] | Pending[M], options: DeliveryOptions | None = None
+    ) -> Pending[M] | Sent[M]:
+        if isinstance(job, Pending):
+            return job
+        message, handling = job.message, self._handling
+        deadline = self._deadline()
+        try:
+            meant = await handling.hooks.intercept(message)
+            outgoing = meant if isinstance(meant, Outgoing) else Outgoing.of(meant)
+            if options is not None and outgoing.options is None:
+                outgoing = replace(outgoing, options=options)
+            if handling.dkim is not None:
+                outgoing = await signed(outgoing, handling.dkim)
+        except MailError as error:
+            return Sent(message, error=error, attempts=0)
+        return Pending(message, outgoing, deadline, number=job.number)
+
+    def _is_begun_at_once(self, job: Given[M] | Pending[M]) -> bool:
+        """Tell whether a message can be prepared while another is being written."""
+        if self._is_blocking or isinstance(job, Pending):
+            return True
+        handling = self._handling
+        return handling.dkim is None and not handling.hooks.before_send
+
+    async def _advance(
+        self, pending: Pending[M], lane: Lane, following: Following = nothing_follows
+    ) -> Pending[M] | Sent[M]:
+        wait = pending.due - self._network.now()
+        if wait > 0:
+            lane.leave()
+            await self._network.sleep(wait)
+        try:
+            await self._pace.take(deadline=pending.deadline)
+            delivery = await lane.deliver(
+                pending.outgoing, deadline=pending.deadline, following=following
+            )
+        except MailError as error:
+            return pending.failed(error, self._retrying)
+        return pending.delivered(delivery, self._retrying)
+
+    async def _conclude(self, sent: Sent[M], began: float) -> None:
+        await self._reporting.conclude(
+            Sent(sent.message, sent.delivery, sent.error, sent.attempts),
+            seconds=self._network.now() - began,
+        )
 
     def _deadline(self) -> float:
-        return self._network.now() + self._total
-
-
-def _outgoing(message: Message | Outgoing) -> Outgoing:
-    return message if isinstance(message, Outgoing) else Outgoing.of(message)
-
-
-def _trust(endpoint: Endpoint, ca_file: str | Path | None, trust: Trust | None) -> Trust:
-    if ca_file is not None:
-        if trust is not None:
-            raise InvalidSetting(
-                "ca_file= and trust= both say whom to trust",
-                hint="Leave ca_file out, and give trust=Trust.only(...) alone.",
-            )
-        trust = Trust.only(ca_file)
-    if trust is None:
-        return Trust.system()
-    # Who the client is can be shown to anybody.
-    asked = replace(trust, client_certificate=None)
-    if endpoint.level < TLSLevel.AUTHENTICATED and asked != Trust.system():
-        what = "a CA file" if asked.ca_path else "a pin" if asked.pins else "trust"
-        raise InvalidSetting(
-            f"{what} has no effect where the peer is not verified",
-            hint="Use smtp:// or smtps://.",
-        )
-    return trust
-
-
-def _check_login(endpoint: Endpoint, options: ConnectionOptions) -> None:
-    login = options.login
-    if login is None:
-        if endpoint.username:
-            raise AuthError(
-                f"the URL names the user {endpoint.username!a}, but there is no password",
-                host=endpoint.host,
-                phase=Phase.AUTH,
-                hint="Give the argument password= or token=, or leave the user out.",
-            )
-        return
-    if endpoint.level is TLSLevel.OPPORTUNISTIC:
-        raise AuthError(
-            "smtp+opportunistic:// never carries credentials: whoever is on the path could "
-            "read them",
-            host=endpoint.host,
-            phase=Phase.AUTH,
-            hint="Use smtp:// or smtps://.",
-        )
-    login.check_user(endpoint.username)
-    if (
-        login.is_by_certificate
-        and endpoint.level > TLSLevel.NONE
-        and options.trust.client_certificate is None
-    ):
-        raise InvalidSetting(
-            "EXTERNAL logs in by the client's certificate, and there is none",
-            hint="Give one: trust=Trust.system().with_client_certificate(chain, key).",
-        )
+        return self._network.now() + self._handling.total

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from postseal.address import Address, ascii_domain
+from postseal.address import Address, ascii_domain, is_loopback
 from postseal.errors import InvalidAddress, InvalidURL
 from postseal.smtp.protocol import Protocol
 from postseal.tls import Opening, TLSLevel
@@ -103,7 +103,10 @@ class Endpoint:
         if scheme is _SCHEMES["lmtp+unix"]:
             return _unix_endpoint(parts)
         if parts.path not in ("", "/") or parts.query or parts.fragment:
-            raise InvalidURL("the URL of a server ends after its host and port")
+            raise InvalidURL(
+                "the URL of a server ends after its host and port",
+                hint="Options are arguments, such as timeouts=Timeouts(total=60).",
+            )
         if port == 0:
             raise InvalidURL("port 0 cannot be connected to")
         host = _checked_host(parts.hostname)
@@ -117,16 +120,6 @@ class Endpoint:
             username=unquote(parts.username) if parts.username else None,
             protocol=scheme.protocol,
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether what is sent to `host` stays on this machine (RFC 6761 6.3 for the name)."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def _unix_endpoint(parts: SplitResult) -> Endpoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from postseal.dns import MX
+from postseal.dns import MX, SRV
 from postseal.dns.recording import RecordedLookup, ResourceRecord
 from postseal.errors import (
     CertificateRejected,
@@ -50,6 +50,8 @@ def record_text(record: ResourceRecord) -> str:
     match record:
         case MX():
             return f"{record.preference} {record.host or '.'}"
+        case SRV():
+            return f"{record.priority} {record.weight} {record.port} {record.host or '.'}"
         case TLSA():
             numbers = f"{record.usage} {record.selector} {record.matching_type}"
             return f"{numbers} {record.data.hex()}"

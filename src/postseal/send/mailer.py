@@ -1,237 +1,79 @@
-"""`Mailer` and `AsyncMailer`: the same mailer, for threads and for tasks."""
+"""`Mailer`: mail from threads."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
-from pathlib import Path
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar, Unpack
 
-from postseal.mail import Envelope, Message
-from postseal.mail.conversion import Conversion
-from postseal.secrets import Secret
-from postseal.send.aio import AsyncioNetwork
-from postseal.send.authentication import TokenSource
+from postseal.mail.envelope import Envelope
+from postseal.mail.message import Message
+from postseal.mail.prepared import PreparedMessage
 from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.core import Core, M, Verification
-from postseal.send.many import Sent
-from postseal.send.network import Network
-from postseal.send.outgoing import Content, Framing, Outgoing
+from postseal.send.core import M
+from postseal.send.keeping import KeptByThread
+from postseal.send.mailer_base import MailerBase, Needs
+from postseal.send.many import Backlog, InOrder, Order, TakenInTurn
+from postseal.send.network import IPAddress, Network
+from postseal.send.outgoing import Outgoing
+from postseal.send.pending import Sent
 from postseal.send.results import Delivery
-from postseal.send.timeouts import Timeouts
+from postseal.send.transport import Verification
 from postseal.smtp.delivery_options import DeliveryOptions
-from postseal.tls import INTERMEDIATE, Profile, Trust
 
-__all__ = ["AsyncMailer", "Mailer"]
+__all__ = ["Mailer"]
 
-
-class AsyncMailer:
-    """Sends mail from asyncio tasks; see `Mailer`, whose words all hold here."""
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        password: Secret | str | None = None,
-        token: TokenSource | None = None,
-        mechanisms: Iterable[str] | None = None,
-        ca_file: str | Path | None = None,
-        trust: Trust | None = None,
-        profile: Profile = INTERMEDIATE,
-        local_name: str | None = None,
-        timeouts: Timeouts | None = None,
-        max_connections: int = 5,
-        network: Network | None = None,
-    ) -> None:
-        self._core = Core(
-            network or AsyncioNetwork(),
-            url,
-            password=password,
-            token=token,
-            mechanisms=mechanisms,
-            ca_file=ca_file,
-            trust=trust,
-            profile=profile,
-            local_name=local_name,
-            timeouts=timeouts,
-            max_connections=max_connections,
-        )
-
-    async def send(self, message: Message, *, options: DeliveryOptions | None = None) -> Delivery:
-        """Send a message to all its recipients."""
-        return await self._core.send(Outgoing.of(message, options=options))
-
-    async def send_raw(
-        self,
-        envelope: Envelope,
-        content: Content,
-        *,
-        size: int | None = None,
-        is_8bit: bool = False,
-        is_internationalized: bool = False,
-        is_binary: bool = False,
-        framing: Framing = Framing.AUTOMATIC,
-        conversion: Conversion = Conversion.UNLESS_SIGNED,
-        options: DeliveryOptions | None = None,
-    ) -> Delivery:
-        """Send octets that are a message already, from any iterable or async iterable."""
-        return await self._core.send(
-            Outgoing(
-                envelope=envelope,
-                content=content,
-                size=size,
-                is_8bit=is_8bit,
-                is_internationalized=is_internationalized,
-                is_binary=is_binary,
-                framing=framing,
-                conversion=conversion,
-                options=options,
-            )
-        )
-
-    async def send_many(self, messages: Iterable[M]) -> AsyncIterator[Sent[M]]:
-        """Send messages over all connections at once; give what became of each as it is known.
-
-        `messages` is read as far as the connections can take them, so a generator may be endless.
-        A message that cannot be sent is reported in its turn and stops no other.
-        """
-        source = iter(messages)
-        results: asyncio.Queue[Sent[M] | None] = asyncio.Queue(self._core.max_connections)
-
-        async def work() -> None:
-            try:
-                async for sent in self._core.send_many(source):
-                    await results.put(sent)
-            finally:
-                await results.put(None)
-
-        workers = [asyncio.create_task(work()) for _ in range(self._core.max_connections)]
-        try:
-            for _ in workers:
-                while (sent := await results.get()) is not None:
-                    yield sent
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-
-    async def verify(self) -> Verification:
-        """Connect, seal and authenticate, without sending anything."""
-        return await self._core.verify()
-
-    async def close(self) -> None:
-        """Say goodbye on all connections."""
-        await self._core.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
+T = TypeVar("T")
 
 
-class Mailer:
-    """Sends mail through one server, from any number of threads.
+class Mailer(MailerBase):
+    """Sends mail, from any number of threads; the options are those of `MailerBase`.
 
-    `url` says which server and how sealed (see `Endpoint`): `smtp://` and `smtps://` verify the
-    server against the system's authorities, those in `ca_file` alone, or as `trust` says; `profile`
-    names the versions and suites of TLS that are spoken. With a user in the URL
-    goes a `password`, or a `token` that is fetched for each connection; either leaves only for a
-    server that was verified, or over loopback. `mechanisms` narrows the SASL mechanisms down to
-    some names; with EXTERNAL among them the client's certificate is what it logs in by.
-    `local_name` is the name said with EHLO, by default the connection's address. Up to
-    `max_connections` stay open for further messages. `network` takes the place of the system's,
-    for example that of `postseal.testing`.
-
-    Raises `InvalidURL` and `InvalidSetting` when made, and for everything on the way the errors
-    of `postseal.errors`, each with host, phase and hint.
+    It opens connections when it needs them, keeps them for the next message, and closes them at the
+    end of a `with` block or by `close`. A process forked from this one makes its own.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        password: Secret | str | None = None,
-        token: TokenSource | None = None,
-        mechanisms: Iterable[str] | None = None,
-        ca_file: str | Path | None = None,
-        trust: Trust | None = None,
-        profile: Profile = INTERMEDIATE,
-        local_name: str | None = None,
-        timeouts: Timeouts | None = None,
-        max_connections: int = 5,
-        network: Network | None = None,
-    ) -> None:
-        self._core = Core(
-            network or BlockingNetwork(),
-            url,
-            password=password,
-            token=token,
-            mechanisms=mechanisms,
-            ca_file=ca_file,
-            trust=trust,
-            profile=profile,
-            local_name=local_name,
-            timeouts=timeouts,
-            max_connections=max_connections,
-        )
+    _is_blocking = True
+    _keeper: KeptByThread | None = None
 
-    def send(self, message: Message, *, options: DeliveryOptions | None = None) -> Delivery:
+    def send(
+        self, message: Message | PreparedMessage, *, options: DeliveryOptions | None = None
+    ) -> Delivery:
         """Send a message to all its recipients, with what `options` ask of the delivery.
 
         Returns as soon as the server took it for at least one of them; who was refused is in the
-        result. Raises `Rejected` when it took it for none, and after an error of phase `body`
-        the message may have been taken all the same.
+        result. Raises `Rejected` when it took it for none, and `DeliveryUnknown` when the message
+        may have been taken all the same.
         """
-        return run(self._core.send(Outgoing.of(message, options=options)))
+        self._keep_ready()
+        return run(self._core.send(message, options=options))
 
     def send_raw(
-        self,
-        envelope: Envelope,
-        content: Iterable[bytes],
-        *,
-        size: int | None = None,
-        is_8bit: bool = False,
-        is_internationalized: bool = False,
-        is_binary: bool = False,
-        framing: Framing = Framing.AUTOMATIC,
-        conversion: Conversion = Conversion.UNLESS_SIGNED,
-        options: DeliveryOptions | None = None,
+        self, envelope: Envelope, content: Iterable[bytes], **needs: Unpack[Needs]
     ) -> Delivery:
         """Send octets that are a message already, in pieces of any size; see `Outgoing`."""
-        return run(
-            self._core.send(
-                Outgoing(
-                    envelope=envelope,
-                    content=content,
-                    size=size,
-                    is_8bit=is_8bit,
-                    is_internationalized=is_internationalized,
-                    is_binary=is_binary,
-                    framing=framing,
-                    conversion=conversion,
-                    options=options,
-                )
-            )
-        )
+        self._keep_ready()
+        outgoing = Outgoing(envelope=envelope, content=content, **needs)
+        return run(self._core.send(outgoing))
 
-    def send_many(self, messages: Iterable[M]) -> Iterator[Sent[M]]:
+    def send_many(
+        self, messages: Iterable[M], *, order: Order = Order.AS_COMPLETED
+    ) -> Iterator[Sent[M]]:
         """Send messages one behind the other over one connection; give what became of each.
 
         `messages` is read one ahead, so a generator may be endless. A message that cannot be sent
-        is reported in its turn and stops no other.
+        is reported in its turn and stops no other. For several connections, call it in several
+        threads, or use an `AsyncMailer`.
         """
-        outcomes = self._core.send_many(iter(messages))
+        self._keep_ready()
+        outcomes = self._core.send_some(Backlog(self._network, TakenInTurn(iter(messages))), order)
+        in_order: InOrder[M] = InOrder()
         try:
-            while (sent := run(_next(outcomes))) is not None:
-                yield sent
+            while (outcome := run(_next(outcomes))) is not None:
+                if order is Order.AS_GIVEN:
+                    yield from in_order.ready(*outcome)
+                else:
+                    yield outcome[1]
         finally:
             run(_end(outcomes))
 
@@ -241,9 +83,12 @@ class Mailer:
 
     def close(self) -> None:
         """Say goodbye on all connections."""
+        if self._keeper is not None:
+            self._keeper.stop()
         run(self._core.close())
 
     def __enter__(self) -> Self:
+        self._keep_ready()
         return self
 
     def __exit__(
@@ -254,10 +99,19 @@ class Mailer:
     ) -> None:
         self.close()
 
+    def _keep_ready(self) -> None:
+        if self._keeps_ready:
+            self._keeper = self._keeper or KeptByThread(self._core.transport)
+            self._keeper.ensure()
 
-async def _next(outcomes: AsyncGenerator[Sent[M], None]) -> Sent[M] | None:
+    @staticmethod
+    def _system_network(local_address: IPAddress | None) -> Network:
+        return BlockingNetwork(local_address=local_address)
+
+
+async def _next(outcomes: AsyncGenerator[T, None]) -> T | None:
     return await anext(outcomes, None)
 
 
-async def _end(outcomes: AsyncGenerator[Sent[M], None]) -> None:
+async def _end(outcomes: AsyncGenerator[T, None]) -> None:
     await outcomes.aclose()

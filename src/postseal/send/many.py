@@ -1,128 +1,139 @@
-"""Many messages, one behind the other: the next envelope rides with the body before it."""
+"""Many messages: taken one after the other, put off until they are due, told of in their order."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import Final, Generic, Protocol, TypeVar
 
-from postseal.errors import MailError
-from postseal.mail import Envelope
-from postseal.send.outgoing import Outgoing
-from postseal.send.pool import Pool
-from postseal.send.results import Delivery, require_acceptance
-from postseal.send.transaction import Deliveries
+from postseal.send.network import Network
+from postseal.send.pending import Pending, Sent
 
-__all__ = ["Pending", "Sent", "send_one_by_one"]
+__all__ = ["Backlog", "Given", "InOrder", "Order", "Source", "TakenInTurn"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+# A server that puts off everything must not make us keep everything.
+_MAX_PUT_OFF: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Sent(Generic[T]):
-    """What became of one message of many: its `delivery`, or the `error` that `send` raises."""
+@unique
+class Order(Enum):
+    """In which order the results of many messages come."""
 
-    message: T
-    delivery: Delivery | None = None
-    error: MailError | None = None
-
-    def result(self) -> Delivery:
-        """Give the delivery, or raise the error."""
-        if self.delivery is None:
-            raise self.error or MailError("the message was not sent")
-        return self.delivery
+    AS_COMPLETED = "as completed"
+    """Each as soon as it is known. A message that has to wait for another try holds up no other."""
+    AS_GIVEN = "as given"
+    """In the order of the messages; results that are known early are kept until their turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending(Generic[T]):
-    """A message of which some recipients are still to be tried, and what became of the others."""
+class Source(Protocol[T_co]):
+    """Where messages come from; several lanes may share one."""
 
-    message: T
-    outgoing: Outgoing
-    so_far: Delivery | None = None
+    @property
+    def is_over(self) -> bool:
+        """True when there will be no more."""
+        ...
 
-    def delivered(self, delivery: Delivery) -> Pending[T] | Sent[T]:
-        """Give what is left to do, or what the end is."""
-        if self.so_far is not None:
-            delivery = self.so_far.joined_with(delivery)
-        if not delivery.untried:
-            return self._sent(delivery)
-        rest = Envelope(self.outgoing.envelope.sender, delivery.untried)
-        return replace(self, outgoing=replace(self.outgoing, envelope=rest), so_far=delivery)
+    def take_now(self) -> T_co | None:
+        """Take the next message, if it is there."""
+        ...
 
-    def failed(self, error: MailError) -> Sent[T]:
-        """Give the end when `error` came in the way of those who were left."""
-        if self.so_far is None:
-            return Sent(self.message, error=error)
-        return self._sent(self.so_far.broken_off(self.outgoing.envelope.recipients, error))
-
-    def _sent(self, delivery: Delivery) -> Sent[T]:
-        try:
-            return Sent(self.message, require_acceptance(delivery))
-        except MailError as error:
-            return Sent(self.message, error=error)
+    async def take(self, until: float) -> T_co | None:
+        """Take the next message; None if it has not come by `until`, or will never."""
+        ...
 
 
-async def send_one_by_one(
-    pool: Pool,
-    messages: Iterator[T],
-    prepare: Callable[[T], Outgoing],
-    deadline: Callable[[], float],
-) -> AsyncGenerator[Sent[T], None]:
-    """Send what `messages` gives over one connection at a time, in its order.
+class TakenInTurn(Source[T]):
+    """Messages of an iterator, which is read no further than it is asked for."""
 
-    `messages` may be shared: each message is taken once. A message that cannot be sent is
-    reported and does not stop the others; one that was only announced on a connection that broke
-    goes over the next.
-    """
-    waiting: list[Pending[T] | Sent[T]] = []
+    def __init__(self, messages: Iterator[T]) -> None:
+        self._messages = messages
+        self._is_over = False
 
-    def take() -> bool:
-        for message in messages:
-            try:
-                waiting.append(Pending(message, prepare(message)))
-            except MailError as error:
-                waiting.append(Sent(message, error=error))
-            return True
-        return False
+    @property
+    def is_over(self) -> bool:
+        return self._is_over
 
-    def following() -> Outgoing | None:
-        if take() and isinstance(rider := waiting[-1], Pending):
-            return rider.outgoing
+    def take_now(self) -> T | None:
+        for message in self._messages:
+            return message
+        self._is_over = True
         return None
 
-    while waiting or take():
-        try:
-            connection = await pool.take(deadline())
-        except MailError as error:
-            first = waiting.pop(0)
-            yield first if isinstance(first, Sent) else first.failed(error)
-            continue
-        try:
-            deliveries = Deliveries(connection)
-            while connection.is_open and (waiting or take()):
-                step = waiting.pop(0)
-                if isinstance(step, Pending):
-                    step = await _advance(step, deliveries, deadline(), following)
-                if isinstance(step, Pending):
-                    # The server's limits for a session were reached; the next connection goes on.
-                    waiting.insert(0, step)
-                else:
-                    yield step
-        finally:
-            pool.put_back(connection)
+    async def take(self, until: float) -> T | None:
+        return self.take_now()
 
 
-async def _advance(
-    pending: Pending[T],
-    deliveries: Deliveries,
-    deadline: float,
-    following: Callable[[], Outgoing | None],
-) -> Pending[T] | Sent[T]:
-    try:
-        delivery = await deliveries.deliver(
-            pending.outgoing, deadline=deadline, following=following
-        )
-    except MailError as error:
-        return pending.failed(error)
-    return pending.delivered(delivery)
+@dataclass(frozen=True, slots=True)
+class Given(Generic[T]):
+    """A message as it was given, and its place among the others."""
+
+    number: int
+    message: T
+
+
+class Backlog(Generic[T]):
+    """The messages of one call, for all its lanes: those still to come, and those put off."""
+
+    def __init__(self, network: Network, source: Source[T]) -> None:
+        self._network = network
+        self._source = source
+        self._count = 0
+        self._put_off: list[tuple[float, int, Pending[T]]] = []
+
+    def take_now(self) -> Given[T] | Pending[T] | None:
+        """Take what is there and due; the first attempt of a message is its `Given`."""
+        if self._put_off and self._put_off[0][0] <= self._network.now():
+            return heapq.heappop(self._put_off)[2]
+        return self._numbered(self._source.take_now()) if self._has_room else None
+
+    async def take(self) -> Given[T] | Pending[T] | None:
+        """Wait for the next; None at the end of all."""
+        while True:
+            if (found := self.take_now()) is not None:
+                return found
+            due = self._put_off[0][0] if self._put_off else float("inf")
+            if self._has_room:
+                if (given := self._numbered(await self._source.take(due))) is not None:
+                    return given
+            elif self._put_off:
+                await self._network.sleep(due - self._network.now())
+            else:
+                return None
+
+    def put_off(self, pending: Pending[T]) -> None:
+        """Keep a message until it is due."""
+        heapq.heappush(self._put_off, (pending.due, pending.number, pending))
+
+    @property
+    def _has_room(self) -> bool:
+        return not self._source.is_over and len(self._put_off) < _MAX_PUT_OFF
+
+    def _numbered(self, message: T | None) -> Given[T] | None:
+        if message is None:
+            return None
+        self._count += 1
+        return Given(self._count, message)
+
+
+class InOrder(Generic[T]):
+    """Results kept until those of all messages before them have been given."""
+
+    def __init__(self) -> None:
+        self._next = 1
+        self._kept: dict[int, Sent[T]] = {}
+
+    def ready(self, number: int, sent: Sent[T]) -> Iterator[Sent[T]]:
+        """Take one result; give all whose turn it is now."""
+        self._kept[number] = sent
+        while self._next in self._kept:
+            yield self._kept.pop(self._next)
+            self._next += 1
+
+    def may_be_kept(self, number: int, room: int) -> bool:
+        """Tell whether a result is among the next `room` to be given."""
+        return number < self._next + room

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 __all__ = ["Attendant", "Gate", "IPAddress", "Network", "Stream"]
+
+T = TypeVar("T")
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -67,6 +69,13 @@ class Stream(Protocol):
         """Close once what was written is on its way; never waits and never fails."""
         ...
 
+    def abandon(self) -> None:
+        """Let go of a connection that another process goes on with, or that nobody can close.
+
+        Nothing is sent and no event loop is touched: after a fork, those are the parent's.
+        """
+        self.close()
+
 
 class Gate(Protocol):
     """Lets a limited number through at a time."""
@@ -78,6 +87,14 @@ class Gate(Protocol):
     def leave(self) -> None:
         """Give the place back."""
         ...
+
+    def is_over(self) -> bool:
+        """Tell whether all that it let through have come to nothing, with their event loop."""
+        return False
+
+    def check_home(self) -> None:
+        """Raise `LocalProtocolError` in another event loop than that of those it let through."""
+        return
 
 
 class Network(Protocol):
@@ -102,4 +119,15 @@ class Network(Protocol):
 
     def gate(self, places: int) -> Gate:
         """A gate for this network's kind of concurrency: threads or tasks."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for as long as that."""
+        ...
+
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        """Call what blocks, where nobody else has to wait for it.
+
+        It has to come to its end by itself: a caller that is cancelled leaves it behind.
+        """
         ...

@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Self, TypeAlias
 
-from postseal.mail import Envelope, Message
-from postseal.mail.conversion import Conversion
+from postseal.mail.conversion.policy import Conversion
+from postseal.mail.envelope import Envelope
+from postseal.mail.message import Message
+from postseal.mail.prepared import PreparedMessage
 from postseal.smtp.client_parameters import Demands
 from postseal.smtp.delivery_options import DeliveryOptions
 
-__all__ = ["Content", "Framing", "Outgoing", "ReadAnew", "ReadAnewAsync", "can_be_read_again"]
+__all__ = [
+    "Content",
+    "Framing",
+    "Outgoing",
+    "ReadAnew",
+    "ReadAnewAsync",
+    "can_be_read_again",
+    "pieces_of",
+]
 
 Content: TypeAlias = Iterable[bytes] | AsyncIterable[bytes]
 """The octets of a message, in pieces of any size."""
@@ -62,17 +72,29 @@ class Outgoing:
     @classmethod
     def of(
         cls,
-        message: Message,
+        message: Message | PreparedMessage,
         *,
         framing: Framing = Framing.AUTOMATIC,
         options: DeliveryOptions | None = None,
     ) -> Self:
-        """Make a composed message ready to go; `InvalidInput` if it can be seen to be unreadable.
+        """Make a message ready to go; `InvalidInput` if it can be seen to be unreadable.
 
         What is composed is 7-bit whatever the server takes: it needs no conversion on the way,
         which would break its signatures (RFC 6376 5.3). Only addresses that cannot be written in
-        ASCII need an extension; where just their domain is international, A-labels do.
+        ASCII need an extension; where just their domain is international, A-labels do. What is
+        prepared is never converted.
         """
+        if isinstance(message, PreparedMessage):
+            return cls(
+                envelope=message.envelope,
+                content=(message.content,),
+                size=len(message.content),
+                is_8bit=message.is_8bit,
+                is_internationalized=message.is_internationalized,
+                framing=framing,
+                conversion=Conversion.FORBIDDEN,
+                options=options,
+            )
         return cls(
             envelope=message.envelope,
             content=ReadAnew(message.chunks),
@@ -105,6 +127,16 @@ def can_be_read_again(content: Content) -> bool:
     if isinstance(content, AsyncIterable):
         return content.__aiter__() is not content
     return iter(content) is not content
+
+
+async def pieces_of(content: Content) -> AsyncIterator[bytes]:
+    """Read content of either kind; nothing waits where the content itself does not."""
+    if isinstance(content, AsyncIterable):
+        async for piece in content:
+            yield piece
+    else:
+        for piece in content:
+            yield piece
 
 
 class ReadAnew:

@@ -8,7 +8,8 @@ from typing import Final
 
 from postseal.dns import NameDoesNotExist, Resolver, ResolverFailure
 from postseal.errors import ConnectError, Phase
-from postseal.send.network import Gate, IPAddress, Network, Stream
+from postseal.send.network import IPAddress, Network, Stream
+from postseal.send.wrapped_network import WrappedNetwork
 
 __all__ = ["ResolvedNetwork"]
 
@@ -16,30 +17,21 @@ __all__ = ["ResolvedNetwork"]
 _MAX_ADDRESSES: Final = 6
 
 
-class ResolvedNetwork(Network):
+class ResolvedNetwork(WrappedNetwork):
     """Connects over another network to the addresses that `resolver` gives.
 
     So a connection goes where the DNS answers say that a decision was made by.
     """
 
     def __init__(self, network: Network, resolver: Resolver) -> None:
-        self._network = network
+        super().__init__(network)
         self._resolver = resolver
-
-    def now(self) -> float:
-        return self._network.now()
 
     async def connect(
         self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
     ) -> Stream:
         addresses = addresses or await self._addresses(host)
         return await self._network.connect(host, port, deadline, addresses=addresses)
-
-    async def connect_unix(self, path: str, deadline: float) -> Stream:
-        return await self._network.connect_unix(path, deadline)
-
-    def gate(self, places: int) -> Gate:
-        return self._network.gate(places)
 
     async def _addresses(self, host: str) -> Sequence[IPAddress]:
         try:

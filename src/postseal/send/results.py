@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from postseal.address import Address
-from postseal.errors import MailError, PermanentlyRejected, Phase, Rejected, TemporarilyRejected
+from postseal.errors import (
+    DeliveryUnknown,
+    MailError,
+    PermanentlyRejected,
+    Phase,
+    Rejected,
+    TemporarilyRejected,
+)
 from postseal.smtp import Reply
 from postseal.smtp.protocol import Extension
 from postseal.tls import TLSOutcome
@@ -16,11 +23,16 @@ __all__ = ["Delivery", "Refusal", "rejection", "reply_for", "require_acceptance"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A recipient who was refused, in which phase and by which reply."""
+    """A recipient who was refused, in which phase and by which reply.
+
+    With `is_unknown` the reply is none of the server's: the message was handed over, the connection
+    broke before a word on this recipient was heard, and the message may have been taken.
+    """
 
     recipient: Address
     phase: Phase
     reply: Reply
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,7 @@ class Delivery:
     another connection, so that their results have none.
 
     Where the connection broke after the server had given some verdicts, the recipients without
-    one are among `refused`, with the reply 421 4.4.2 that no server said: try them again.
+    one are among `refused`, with the reply 421 4.4.2 that no server said.
     """
 
     accepted: tuple[Address, ...]
@@ -62,31 +74,59 @@ class Delivery:
             refused=self.refused + later.refused,
         )
 
+    def beside(self, other: Delivery) -> Delivery:
+        """The outcome of this delivery and one of the same message at another server.
+
+        Host, reply and seal are those of the one that was sealed less.
+        """
+        least = min(self, other, key=lambda one: one.tls.level)
+        return replace(
+            least,
+            accepted=self.accepted + other.accepted,
+            verdicts=self.verdicts + other.verdicts,
+            refused=self.refused + other.refused,
+            untried=self.untried + other.untried,
+            dropped=tuple(dict.fromkeys(self.dropped + other.dropped)),
+            is_converted=self.is_converted or other.is_converted,
+        )
+
     def broken_off(self, recipients: Iterable[Address], error: MailError) -> Delivery:
         """The outcome when `error` came between the message and these recipients."""
         reply = reply_for(error)
         phase = error.phase or Phase.CONNECT
-        lost = tuple(Refusal(recipient, phase, reply) for recipient in recipients)
+        is_unknown = isinstance(error, DeliveryUnknown)
+        lost = tuple(Refusal(recipient, phase, reply, is_unknown) for recipient in recipients)
         return replace(self, refused=self.refused + lost, untried=())
 
 
 def reply_for(error: MailError) -> Reply:
-    """The reply that stands for what broke a connection; RFC 3463 3.5 has the code."""
+    """The reply that stands for what came in the way; RFC 3463 3.5 has the codes."""
     text = error.text if error.text.isprintable() else ascii(error.text)
-    return Reply(421, (text,), "4.4.2")
+    if error.is_temporary:
+        return Reply(421, (text,), "4.4.2")
+    return Reply(554, (text,), error.enhanced_code or "5.4.0")
 
 
 def require_acceptance(delivery: Delivery) -> Delivery:
-    """Return a delivery that reached somebody; raise `Rejected` for one that reached nobody."""
+    """Return a delivery that reached somebody; raise what kept one from reaching anybody.
+
+    That is `Rejected`, or `DeliveryUnknown` where not all of it is known.
+    """
     if delivery.accepted:
         return delivery
     # Temporary if any refusal is: whoever tries again may reach that recipient.
-    refusals = sorted(delivery.refused, key=lambda one: not one.reply.is_temporary)
+    refusals = sorted(
+        delivery.refused, key=lambda one: (not one.is_unknown, not one.reply.is_temporary)
+    )
     raise rejection(refusals[0], host=delivery.host)
 
 
-def rejection(refusal: Refusal, *, host: str) -> Rejected:
+def rejection(refusal: Refusal, *, host: str) -> Rejected | DeliveryUnknown:
     """The error that says the same as a refusal."""
+    if refusal.is_unknown:
+        return DeliveryUnknown(
+            refusal.reply.text, phase=refusal.phase, host=host, recipient=str(refusal.recipient)
+        )
     kind = TemporarilyRejected if refusal.reply.is_temporary else PermanentlyRejected
     return kind(
         refusal.reply.text or "refused without a word",

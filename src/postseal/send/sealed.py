@@ -138,6 +138,10 @@ class SealedStream(Stream):
         """Close the connection; `end` says goodbye before."""
         self._stream.close()
 
+    def abandon(self) -> None:
+        """Let go of the connection; the channel is left as it is."""
+        self._stream.abandon()
+
     async def end(self, deadline: float) -> None:
         """Say close_notify, so that the peer can tell this end from a cut."""
         self._channel.close()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from postseal.address import Address, ascii_domain
-from postseal.mail import Attachment, Message
+from postseal.errors import InvalidReport
+from postseal.mail.attachment import Attachment
 from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
+from postseal.mail.message import Message
+from postseal.mail.prepared import PreparedMessage
 from postseal.send.https import HTTPSFailed, HTTPSRequest, exchange
 from postseal.send.network import Network
 from postseal.tls import Trust
@@ -22,7 +26,10 @@ from postseal.tls.reports import (
 )
 from postseal.tls.requiretls import TLS_NOT_REQUIRED_HEADER
 
-__all__ = ["post_tls_report", "tls_report_message"]
+if TYPE_CHECKING:
+    from postseal.mail.authentication.dkim_signing import DKIMSigner
+
+__all__ = ["post_tls_report", "signed_tls_report", "tls_report_message"]
 
 # Nothing is expected of the answer but its status.
 _MAX_ANSWER: Final = 65536
@@ -38,8 +45,7 @@ def tls_report_message(
 ) -> Message:
     """Make the message, from the report's contact address.
 
-    It must yet be signed by DKIM for the domain of that address, without `l=`, with all the
-    headers made here among those signed: receivers ignore others (RFC 8460 3). It carries
+    It must yet be signed, see `signed_tls_report`. It carries
     `TLS-Required: No`, since the policies that a report complains of must not hold it up
     (RFC 8460 5.3, RFC 8689 3). Raises `InvalidReport` or `InvalidAddress` where `contact_info` is
     no address, and `InvalidInput` without any destination.
@@ -70,6 +76,23 @@ def tls_report_message(
         clock=clock,
         random=random,
     )
+
+
+def signed_tls_report(message: Message, signer: DKIMSigner) -> PreparedMessage:
+    """Sign a report as receivers of reports want it (RFC 8460 3).
+
+    The key's record should name the service, `s=tlsrpt`. Raises `InvalidReport` unless all
+    signatures are of the domain that the report is from.
+    """
+    domain = ascii_domain(message.from_[0].address.domain)
+    for identity in signer.identities:
+        if identity.domain != domain:
+            raise InvalidReport(
+                f"a report from {domain} cannot be signed by {identity.domain}",
+                hint="Reports are signed by the reporting domain (RFC 8460 3).",
+            )
+    plain = PreparedMessage.from_message(message)
+    return replace(plain, content=signer.sign(plain.content) + plain.content)
 
 
 async def post_tls_report(

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from postseal.address import Address
-from postseal.errors import InvalidInput, LocalProtocolError, MailError, Phase, PolicyNotMet
+from postseal.errors import (
+    DeliveryUnknown,
+    InvalidInput,
+    LocalProtocolError,
+    MailError,
+    Phase,
+    PolicyNotMet,
+)
 from postseal.send.bodies import ChunkedBody, DataBody
 from postseal.send.connection import Connection
 from postseal.send.converted import in_7_bits, wants_7_bits
 from postseal.send.outgoing import Outgoing, can_be_read_again
-from postseal.send.results import Delivery, Refusal, reply_for
+from postseal.send.results import Delivery, Refusal
+from postseal.send.transport import Following, nothing_follows
 from postseal.smtp import ClientState, Reply
 from postseal.smtp.client_parameters import Terms, agree_on_terms
 from postseal.smtp.commands import Command, Data, Mail, Rcpt, Rset
 from postseal.smtp.limits import Allowance
-from postseal.smtp.rules import Protocol
+from postseal.smtp.protocol import Protocol
 from postseal.tls import TLSLevel
 
 __all__ = ["Deliveries", "deliver"]
@@ -32,10 +40,6 @@ _USED_UP: Final = Reply(452, ("the limits of the session are reached",), "4.5.3"
 async def deliver(connection: Connection, outgoing: Outgoing, *, deadline: float) -> Delivery:
     """Hand one message to the server; see `Deliveries.deliver`."""
     return await Deliveries(connection).deliver(outgoing, deadline=deadline)
-
-
-def _nothing_follows() -> None:
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +80,28 @@ class Deliveries:
         self._body = DataBody(connection)
         self._deadline = 0.0
         self._announced: _Transaction | None = None
+        # Of the transaction under way: whether anybody is to get it, and what cut off its verdicts.
+        self._has_takers = False
+        self._cut: DeliveryUnknown | None = None
+
+    @property
+    def has_announced(self) -> bool:
+        """True when the envelope of the next message has been said already."""
+        return self._announced is not None
 
     async def deliver(
         self,
         outgoing: Outgoing,
         *,
         deadline: float,
-        following: Callable[[], Outgoing | None] = _nothing_follows,
+        following: Following = nothing_follows,
     ) -> Delivery:
         """Hand one message to the server, in several transactions where it limits one.
 
         `following` may be asked once, as the body ends, for the message to come next, which must
         then be the next one delivered here. Refusals are part of the result. What breaks the
-        connection raises, and closes it; a message whose fate the server did not tell is an error
-        of phase `body`, and one that was only announced was not taken. Raises
+        connection raises, and closes it; `DeliveryUnknown` where the server did not tell what
+        became of the message. One that was only announced was not taken. Raises
         `PermanentlyRejected` before anything is sent when the server lacks what the message needs,
         `PolicyNotMet` when the message requires TLS and the connection has less, and
         `InvalidInput` when the content had to be read more often than it can be.
@@ -104,6 +116,7 @@ class Deliveries:
         else:
             whole = self._transaction(outgoing)
         self._deadline = deadline
+        self._connection.usage.messages += 1
         try:
             allowance = self._connection.allowance
             if allowance is None:
@@ -114,6 +127,8 @@ class Deliveries:
             # Only while the body is sent is nothing unanswered.
             phase = self._session.waiting_for or Phase.BODY
             error.at(phase=phase, host=self._connection.endpoint.host)
+            if self._has_takers and self._session.awaits_verdict:
+                raise _unknown(error) from error
             raise
         except BaseException:
             # Cancelled, or the content failed: half a body must not become a message.
@@ -124,7 +139,7 @@ class Deliveries:
         self,
         whole: _Transaction,
         allowance: Allowance,
-        following: Callable[[], Outgoing | None],
+        following: Following,
     ) -> Delivery:
         left = whole.recipients
         # One that was announced is counted already, and whole.
@@ -142,13 +157,15 @@ class Deliveries:
             left = tuple(one for one in left if one not in taken)
             try:
                 done = await self._run(
-                    replace(whole, recipients=part), _nothing_follows if left else following
+                    replace(whole, recipients=part), nothing_follows if left else following
                 )
             except MailError as error:
                 if delivery is None:
                     raise
                 self._connection.close()
                 error.at(phase=self._session.waiting_for or Phase.BODY)
+                if self._has_takers and self._session.awaits_verdict:
+                    error = _unknown(error)
                 return replace(delivery.broken_off(part, error), untried=left)
             delivery = done if delivery is None else delivery.joined_with(done)
             part = allowance.take(left)
@@ -158,10 +175,9 @@ class Deliveries:
             await self._connection.quit(deadline=self._deadline)
         return replace(delivery, untried=left)
 
-    async def _run(
-        self, transaction: _Transaction, following: Callable[[], Outgoing | None]
-    ) -> Delivery:
+    async def _run(self, transaction: _Transaction, following: Following) -> Delivery:
         outgoing, recipients = transaction.outgoing, transaction.recipients
+        self._begin()
         if self._announced is None:
             replies = await self._say_envelope(transaction)
         else:
@@ -184,6 +200,7 @@ class Deliveries:
             accepted = tuple([one for one in recipients if one not in lost])
         if not accepted:
             return await self._finish(transaction, refused, answers[-1])
+        self._has_takers = True
         if outgoing.goes_by_bdat:
             verdicts = await self._send_chunks(outgoing, accepted)
         elif data.code != 354:
@@ -196,9 +213,15 @@ class Deliveries:
                 deadline=self._deadline,
             )
             verdicts = await self._verdicts(accepted)
-        return self._result(
-            transaction, refused, verdicts[-1], zip(accepted, verdicts, strict=True)
-        )
+        heard = accepted[: len(verdicts)]
+        judged = zip(heard, verdicts, strict=True)
+        delivery = self._result(transaction, refused, verdicts[-1], judged)
+        cut = self._cut
+        return delivery if cut is None else delivery.broken_off(accepted[len(heard) :], cut)
+
+    def _begin(self) -> None:
+        self._has_takers = False
+        self._cut = None
 
     async def _say_envelope(self, transaction: _Transaction) -> list[Reply]:
         """Say MAIL, each RCPT and, where it is wanted, DATA; return their replies."""
@@ -238,18 +261,21 @@ class Deliveries:
         return verdicts
 
     async def _verdicts(self, accepted: tuple[Address, ...]) -> tuple[Reply, ...]:
-        """Read what the server says of the message, for each recipient that was taken."""
+        """Read what the server says of the message, for each recipient that was taken.
+
+        Where the connection breaks between two verdicts, those before it are given.
+        """
         first = await self._reply()
         if self._session.protocol is Protocol.SMTP:
             return (first,) * len(accepted)
         verdicts = [first]
-        while len(verdicts) < len(accepted):
-            try:
+        try:
+            while len(verdicts) < len(accepted):
                 verdicts.append(await self._reply())
-            except MailError as error:
-                # Those who have a verdict must not get the message a second time.
-                self._connection.close()
-                verdicts += [reply_for(error)] * (len(accepted) - len(verdicts))
+        except MailError as error:
+            # Those who have a verdict must not get the message a second time.
+            self._connection.close()
+            self._cut = _unknown(error)
         return tuple(verdicts)
 
     def _announce(self, rider: Outgoing | None) -> bytes:
@@ -350,3 +376,12 @@ class Deliveries:
 
     async def _reply(self) -> Reply:
         return await self._connection.reply(deadline=self._deadline)
+
+
+def _unknown(error: MailError) -> DeliveryUnknown:
+    return DeliveryUnknown(
+        f"the message was handed over, and the server did not say what became of it: {error.text}",
+        phase=Phase.BODY,
+        host=error.host,
+        hint="It may have been taken. Sent again, it may arrive twice.",
+    )

@@ -10,15 +10,14 @@ from typing import Final
 import structlog
 
 from postseal.address import Address
-from postseal.errors import MailError, Phase, TLSError
+from postseal.errors import MailError, Phase
 from postseal.mail import Envelope
 from postseal.send.connection import Connection
+from postseal.send.destinations import Destinations
+from postseal.send.failover import says_nothing_of_the_message
 from postseal.send.outgoing import Outgoing, ReadAnewAsync
-from postseal.send.pool import Pool
 from postseal.send.results import Delivery, Refusal
 from postseal.send.transaction import deliver
-from postseal.send.ways import is_shortfall
-from postseal.serve.destinations import Destinations
 from postseal.serve.experience import Experience
 from postseal.serve.routing import Errand, Router
 from postseal.serve.sealing import Hop
@@ -113,7 +112,7 @@ class Attempts:
                         return await self._hand_over(consignment, visit)
                     except MailError as error:
                         failures.append(_Failure(visit.attempt, error))
-                        if not _says_nothing_of_the_message(error):
+                        if not says_nothing_of_the_message(error):
                             break
         except MailError as error:
             failures.append(_Failure(known, error))
@@ -123,7 +122,7 @@ class Attempts:
     def _failed(self, consignment: Consignment, failures: Sequence[_Failure]) -> Attempt:
         errand = consignment.errand
         decisive = failures[-1]
-        if _says_nothing_of_the_message(decisive.error):
+        if says_nothing_of_the_message(decisive.error):
             passing = [one for one in failures if one.error.is_temporary]
             decisive = passing[-1] if passing else decisive
         error: MailError = decisive.error
@@ -142,7 +141,11 @@ class Attempts:
         try:
             if hop.obstacle is not None:
                 raise hop.obstacle
-            pool, connection = await self._connect(visit)
+            timeouts = hop.ways[-1].options.timeouts
+            visit.deadline = self._destinations.now() + timeouts.total
+            pool, connection = await self._destinations.take(
+                hop.ways, deadline=visit.deadline, note=visit.note_tls_failure
+            )
         except MailError as error:
             if counts:
                 await self._experience.count(hop, TLSOutcome.in_clear(), visit.tls_error or error)
@@ -169,21 +172,6 @@ class Attempts:
         finally:
             pool.put_back(connection)
         return _per_recipient(consignment.leases, delivery, visit.attempt, self._clock())
-
-    async def _connect(self, visit: _Visit) -> tuple[Pool, Connection]:
-        """Connect by the first way that serves."""
-        *others, last = visit.hop.ways
-        visit.deadline = self._destinations.now() + last.options.timeouts.total
-        for way in others:
-            pool = self._destinations.pool(way)
-            try:
-                return pool, await pool.take(visit.deadline)
-            except MailError as error:
-                if not is_shortfall(error):
-                    raise
-                visit.note_tls_failure(error)
-        pool = self._destinations.pool(last)
-        return pool, await pool.take(visit.deadline)
 
 
 class _Visit:
@@ -292,16 +280,4 @@ def _from_error(known: Attempt, error: MailError, now: float) -> Attempt:
         code=error.code,
         enhanced_code=error.enhanced_code or "",
         text=" ".join(part for part in (f"{error.text}.", error.hint) if part),
-    )
-
-
-def _says_nothing_of_the_message(error: MailError) -> bool:
-    """Whether another server may do better: this one was not even offered the message."""
-    return isinstance(error, TLSError) or error.phase in (
-        Phase.RESOLVE,
-        Phase.CONNECT,
-        Phase.GREETING,
-        Phase.EHLO,
-        Phase.STARTTLS,
-        Phase.HANDSHAKE,
     )

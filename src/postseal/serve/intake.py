@@ -16,7 +16,8 @@ import structlog
 
 from postseal.address import Address, ascii_domain
 from postseal.errors import MailError
-from postseal.mail import Envelope, Message
+from postseal.mail.envelope import Envelope
+from postseal.mail.prepared import PreparedMessage
 from postseal.serve.authenticator import Authenticator
 from postseal.serve.setting_routes import DEFAULT_ROUTE
 from postseal.serve.setting_types import DeliveryMode
@@ -150,14 +151,13 @@ class Intake:
         return Reply(250, (f"queued as {message_id}",), "2.0.0")
 
     async def post(
-        self, message: Message, *, listener: str, tls_requirement: TLSRequirement
+        self, message: PreparedMessage, *, listener: str, tls_requirement: TLSRequirement
     ) -> None:
         """Queue a message of the platform's own, from the null reverse-path.
 
         `listener` names the part of the platform that it is from. Returns once the message is
         durable; raises `StorageError`.
         """
-        chunks = tuple(message.chunks())
         now = self._clock()
         await self._store.accept(
             NewMessage(
@@ -167,8 +167,9 @@ class Intake:
                 recipients=tuple(
                     (str(one), ascii_domain(one.domain)) for one in message.envelope.recipients
                 ),
-                size=sum(map(len, chunks)),
-                is_internationalized=message.needs_smtputf8,
+                size=len(message.content),
+                is_8bit=message.is_8bit,
+                is_internationalized=message.is_internationalized,
                 tls_requirement=tls_requirement,
                 reception=Reception(
                     listener=listener,
@@ -176,8 +177,8 @@ class Intake:
                     client_name=self._settings.hostname,
                     protocol="",
                 ),
-                summary=summarize(header_section(b"".join(chunks)[:HEAD_LIMIT])),
-                chunks=chunks,
+                summary=summarize(header_section(message.content[:HEAD_LIMIT])),
+                chunks=(message.content,),
             )
         )
 

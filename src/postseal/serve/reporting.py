@@ -17,9 +17,10 @@ import structlog
 
 from postseal.dns import NameDoesNotExist, Resolver
 from postseal.errors import InvalidReport, MailError
-from postseal.mail import Message
+from postseal.mail.authentication.dkim_signing import DKIMSigner
+from postseal.mail.prepared import PreparedMessage
 from postseal.send.network import Network
-from postseal.send.tls_reports import post_tls_report, tls_report_message
+from postseal.send.tls_reports import post_tls_report, signed_tls_report, tls_report_message
 from postseal.serve.storage.seal_memory import StoredResults
 from postseal.tls import Trust
 from postseal.tls.reports import (
@@ -49,7 +50,8 @@ _log = structlog.get_logger("postseal.serve.reporting")
 class TLSReporter:
     """Sends the reports of a platform; `post` queues a report that goes by mail.
 
-    `clock` gives seconds since the epoch, `jitter` numbers from 0 to 1.
+    Without a `signer`, which signs for the domain of the contact, none does. `clock` gives seconds
+    since the epoch, `jitter` numbers from 0 to 1.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class TLSReporter:
         results: StoredResults,
         resolver: Resolver,
         network: Network,
-        post: Callable[[Message], Awaitable[None]],
+        post: Callable[[PreparedMessage], Awaitable[None]],
         *,
         organization: str,
         contact: str,
+        signer: DKIMSigner | None = None,
         trust: Trust | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -72,6 +75,7 @@ class TLSReporter:
         self._post = post
         self._organization = organization
         self._contact = contact
+        self._signer = signer
         self._trust = trust
         self._clock = clock
         self._sleep = sleep
@@ -113,6 +117,10 @@ class TLSReporter:
         except MailError as error:
             log.info("whether a domain asks for TLS reports is not known", error=str(error))
             return False
+        if self._signer is None:
+            destinations = tuple(
+                one for one in destinations if not isinstance(one, MailDestination)
+            )
         if not destinations:
             return True
         report = Report(
@@ -146,9 +154,9 @@ class TLSReporter:
         self, report: Report, destinations: Sequence[ReportDestination], domain: str
     ) -> Iterator[Callable[[], Awaitable[None]]]:
         mail = [one for one in destinations if isinstance(one, MailDestination)]
-        if mail:
+        if mail and self._signer is not None:
             message = tls_report_message(report, mail, policy_domain=domain, clock=self._now)
-            yield partial(self._post, message)
+            yield partial(self._post, signed_tls_report(message, self._signer))
         for one in destinations:
             if isinstance(one, HTTPSDestination):
                 deadline = self._network.now() + _POST_TIMEOUT

@@ -8,9 +8,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from postseal.errors import InvalidSetting
+from postseal.errors import InvalidSetting, MailError
+from postseal.mail.authentication.keys import SigningKey
 
-__all__ = ["File", "certificate_problem", "key_pair_problem"]
+__all__ = ["File", "certificate_problem", "key_pair_problem", "signing_key_problem"]
 
 
 def _read_file(value: Path, info: ValidationInfo) -> Path:
@@ -45,10 +46,8 @@ def key_pair_problem(certificate: Path, key: Path) -> str | None:
     """Say why a TLS server cannot use these two PEM files, or None."""
     if problem := _file_problem(certificate) or _file_problem(key):
         return problem
-    # The key of a server must not be every local user's. A group is left to the administrator:
-    # distributions have one for this.
-    if (mode := key.stat().st_mode) & 0o007:
-        return f"{key} is open to every user (mode {mode & 0o777:04o}); run: chmod o= {key}"
+    if problem := _exposure(key):
+        return problem
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key, password=_refuse_passphrase)
@@ -58,6 +57,25 @@ def key_pair_problem(certificate: Path, key: Path) -> str | None:
         if error.reason == "KEY_VALUES_MISMATCH":
             return f"{key} is not the key of the certificate in {certificate}"
         return f"{certificate} and {key} are no certificate and private key in PEM form"
+    return None
+
+
+def signing_key_problem(path: Path) -> str | None:
+    """Say why DKIM cannot sign with the key in a PEM file, or None."""
+    if problem := _file_problem(path) or _exposure(path):
+        return problem
+    try:
+        SigningKey.from_path(path)
+    except MailError as error:
+        return f"{error.text}"
+    return None
+
+
+def _exposure(key: Path) -> str | None:
+    # The key of a server must not be every local user's. A group is left to the administrator:
+    # distributions have one for this.
+    if (mode := key.stat().st_mode) & 0o007:
+        return f"{key} is open to every user (mode {mode & 0o777:04o}); run: chmod o= {key}"
     return None
 
 

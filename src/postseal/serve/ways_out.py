@@ -12,16 +12,18 @@ import structlog
 from postseal.dns import CachingResolver, Resolver, ResolverFailure
 from postseal.dns.stub import StubResolver
 from postseal.errors import MailError
+from postseal.mail.authentication.dkim_signing import DKIMSigner
+from postseal.send.destinations import Destinations
 from postseal.send.mta_sts import PolicyFinder
 from postseal.send.network import Network
 from postseal.send.resolved_network import ResolvedNetwork
 from postseal.serve.attempts import TLS_REPORT_LISTENER
-from postseal.serve.destinations import Destinations
 from postseal.serve.experience import Experience
 from postseal.serve.intake import Intake
 from postseal.serve.reporting import TLSReporter
 from postseal.serve.routing import Router
 from postseal.serve.setting_dns import DNSSettings
+from postseal.serve.setting_reports import TLSReportSettings
 from postseal.serve.settings import Settings
 from postseal.serve.storage import Store
 from postseal.serve.worker import Worker
@@ -29,7 +31,7 @@ from postseal.tls import Trust
 from postseal.tls.remembered import RememberingRule
 from postseal.tls.requiretls import TLSRequirement
 
-__all__ = ["WaysOut", "make_resolver"]
+__all__ = ["WaysOut", "make_resolver", "report_signer"]
 
 # RFC 8461 3.3 suggests to look once a day; a failure leaves room for others before a policy ends.
 _POLICY_ROUND: Final = 4 * 3600.0
@@ -67,6 +69,7 @@ class WaysOut:
                 listener=TLS_REPORT_LISTENER,
                 tls_requirement=TLSRequirement.NOT_REQUIRED,
             )
+            signer = report_signer(reports)
             self._reporter = TLSReporter(
                 store.tls_results,
                 resolver,
@@ -74,6 +77,7 @@ class WaysOut:
                 post,
                 organization=reports.organization or settings.hostname,
                 contact=reports.contact,
+                signer=signer,
                 trust=web_trust,
             )
 
@@ -98,6 +102,23 @@ class WaysOut:
             except MailError as error:
                 _log.error("the policies of MTA-STS cannot be kept", error=str(error))
             await asyncio.sleep(_POLICY_ROUND)
+
+
+def report_signer(reports: TLSReportSettings) -> DKIMSigner | None:
+    """Who signs TLS reports, None where no key is set; says in the log what follows of it."""
+    identity = reports.identity
+    if identity is None:
+        _log.warning(
+            "TLS reports do not go by mail: receivers ignore reports that are not signed",
+            hint="Set tls_reports.dkim_selector and tls_reports.dkim_key.",
+        )
+        return None
+    _log.info(
+        "TLS reports by mail are signed; this record has to be published",
+        name=f"{identity.selector}._domainkey.{identity.domain}",
+        record=identity.key.record(service="tlsrpt"),
+    )
+    return DKIMSigner(identity)
 
 
 def make_resolver(settings: DNSSettings) -> Resolver:

@@ -19,8 +19,8 @@ from typing import Final
 import structlog
 
 from postseal.errors import MailError
+from postseal.send.destinations import Destinations
 from postseal.serve.attempts import Attempts, Consignment
-from postseal.serve.destinations import Destinations
 from postseal.serve.experience import Experience
 from postseal.serve.routing import Router
 from postseal.serve.schedule import RetrySchedule

@@ -65,6 +65,11 @@ class ClientCore(ABC):
         return Phase.GREETING if self.state is CONNECTED else None
 
     @property
+    def awaits_verdict(self) -> bool:
+        """True when the end of a message was said, and what the server makes of it is not known."""
+        return any(map(_ends_a_message, self._unanswered))
+
+    @property
     def is_idle(self) -> bool:
         """True when a transaction may begin, and nothing is unanswered or half received."""
         return self.state is READY and not self._unanswered and self._parser.is_empty

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from postseal.errors import ConnectError, MailError, Phase, TimedOut
 from postseal.send.network import Gate, IPAddress, Network, Stream
@@ -12,6 +13,8 @@ from postseal.testing.script import Step
 from postseal.testing.stream import ScriptedStream
 
 __all__ = ["MemoryNetwork"]
+
+T = TypeVar("T")
 
 
 class MemoryNetwork(Network):
@@ -70,6 +73,14 @@ class MemoryNetwork(Network):
     def gate(self, places: int) -> Gate:
         """A gate at which nobody waits: when it is full, the deadline passes at once."""
         return _MemoryGate(places, self.clock)
+
+    async def sleep(self, seconds: float) -> None:
+        """Move the clock on."""
+        self.clock.advance(seconds)
+
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        """Call it at once."""
+        return work()
 
     def check_played(self) -> None:
         """Raise `AssertionError` where a script was not played, or not to its end."""

@@ -13,6 +13,7 @@ import pytest
 
 from postseal import Address, AsyncMailer, Attachment, Envelope, Mailer, Message, TLSLevel
 from postseal.errors import Disconnected, PermanentlyRejected, Phase
+from postseal.send import PoolOptions
 from tests.integration.send.scripts import (
     CONTENT,
     ENVELOPE,
@@ -276,7 +277,9 @@ def test_threads_share_a_mailer(certificates: Certificates) -> None:
     with (
         HostileServer(counter) as server,
         Mailer(
-            f"smtp://{HOST}:{server.port}", ca_file=certificates.ca_file, max_connections=3
+            f"smtp://{HOST}:{server.port}",
+            ca_file=certificates.ca_file,
+            pool=PoolOptions(max_connections=3),
         ) as mailer,
         ThreadPoolExecutor(12) as threads,
     ):
@@ -291,7 +294,7 @@ def test_tasks_share_a_mailer(certificates: Certificates) -> None:
 
     async def send_all(port: int) -> None:
         url = f"smtp://{HOST}:{port}"
-        mailer = AsyncMailer(url, ca_file=certificates.ca_file, max_connections=3)
+        mailer = AsyncMailer(url, ca_file=certificates.ca_file, pool=PoolOptions(max_connections=3))
         async with mailer, asyncio.TaskGroup() as tasks:
             for content in NUMBERS:
                 tasks.create_task(mailer.send_raw(ENVELOPE, [content]))

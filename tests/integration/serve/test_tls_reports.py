@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -15,7 +16,8 @@ import pytest
 
 from postseal.dns import MX
 from postseal.errors import ConnectError, StartTLSStripped, TLSResultType
-from postseal.mail import Message
+from postseal.mail.authentication import DKIMSigner, KeyType
+from postseal.mail.prepared import PreparedMessage
 from postseal.serve.experience import Experience
 from postseal.serve.reporting import TLSReporter
 from postseal.serve.sealing import Hop
@@ -27,9 +29,11 @@ from postseal.tls.remembered import RememberedInMemory, RememberingRule
 from postseal.tls.reports import AppliedPolicy, PolicyResults, day_of, read_report
 from tests.integration.serve.delivering import settled, submit
 from tests.parts.certificates import ServerCertificate
+from tests.parts.dkimpy import dkimpy_verifies
 from tests.parts.house import keep_house
 from tests.parts.policy_server import PolicyServer
 from tests.parts.receiver import Receiver
+from tests.parts.signed_mail import selector_of, signer, signing_key
 from tests.unit.serve.storage.samples import Clock
 
 YESTERDAY, TODAY = date(2027, 3, 1), date(2027, 3, 2)
@@ -91,7 +95,8 @@ class Reporting:
     web: PolicyServer
     clock: Clock
     resolver: MemoryResolver = field(default_factory=MemoryResolver)
-    posted: list[Message] = field(default_factory=list)
+    posted: list[PreparedMessage] = field(default_factory=list)
+    signer: DKIMSigner | None = field(default_factory=signer)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def ask(self, domain: str, rua: str) -> None:
@@ -113,13 +118,14 @@ class Reporting:
             self._post,
             organization="Example",
             contact="tls@example.com",
+            signer=self.signer,
             trust=self.web.trust,
             clock=self.clock,
             sleep=self.sleep,
             jitter=lambda: 0.5,
         )
 
-    async def _post(self, message: Message) -> None:
+    async def _post(self, message: PreparedMessage) -> None:
         self.posted.append(message)
 
 
@@ -142,9 +148,19 @@ async def test_a_finished_day_is_reported_to_who_asks(reporting: Reporting) -> N
         "tls@mail.example",
         "more@mail.example",
     ]
-    octets = b"".join(message.chunks())
-    assert b"TLS-Required: No" in octets
-    assert b"Report Domain: mail.example Submitter: example.com" in octets
+    assert b"TLS-Required: No" in message.content
+    assert b"Report Domain: mail.example Submitter: example.com" in message.content
+    assert dkimpy_verifies(message.content)
+    signature = message.content.partition(b"\r\nDate:")[0].replace(b"\r\n", b"")
+    for name in (
+        b"from",
+        b"subject",
+        b"tls-required",
+        b"tls-report-domain",
+        b"tls-report-submitter",
+    ):
+        assert re.search(rb"h=[^;]*\b" + name + rb"\b", signature)
+    assert b" l=" not in signature
     assert reporting.web.asked == ["POST /v1 reports.example"]
     (body,) = reporting.web.posted
     report = read_report(body).report
@@ -179,6 +195,17 @@ async def test_one_destination_of_several_is_enough(reporting: Reporting) -> Non
     await reporting.count(YESTERDAY, "both.example")
     assert await reporting.reporter.report()
     assert len(reporting.posted) == 1
+
+
+async def test_without_a_key_no_report_goes_by_mail(reporting: Reporting) -> None:
+    reporting.signer = None
+    reporting.ask("mail.example", "mailto:tls@mail.example")
+    reporting.ask("both.example", "https://reports.example/v1,mailto:tls@both.example")
+    await reporting.count(YESTERDAY, "mail.example")
+    await reporting.count(YESTERDAY, "both.example")
+    assert await reporting.reporter.report()
+    assert (reporting.posted, await reporting.left()) == ([], [])
+    assert len(reporting.web.posted) == 1
 
 
 async def test_a_record_that_cannot_be_read_asks_for_nothing(reporting: Reporting) -> None:
@@ -221,7 +248,15 @@ async def test_a_report_goes_through_the_queue_and_is_not_reported_on(
     resolver.add("example.org", MX(10, "mx.example.org"))
     resolver.add("mx.example.org", IPv4Address("127.0.0.1"))
     resolver.add("_smtp._tls.example.org", "v=TLSRPTv1; rua=mailto:tls@example.org")
-    reports = {"enabled": True, "contact": "tls@example.com"}
+    key = tmp_path / "dkim.pem"
+    key.write_bytes(signing_key(KeyType.RSA).to_pem())
+    key.chmod(0o600)
+    reports = {
+        "enabled": True,
+        "contact": "tls@example.com",
+        "dkim_selector": selector_of(KeyType.RSA),
+        "dkim_key": str(key),
+    }
     yesterday = day_of(datetime.now(UTC)).toordinal() - 1
     async with keep_house(tmp_path):
         """Makes the data directory."""
@@ -246,6 +281,7 @@ async def test_a_report_goes_through_the_queue_and_is_not_reported_on(
         (message,) = receiver.messages
         assert message.sender == "<>"  # as aiosmtpd writes it
         assert b"TLS-Report-Domain: example.org" in message.content
+        assert dkimpy_verifies(message.content)
         assert "TLS-Required: No" in row.attempts[0].explanation
         await submit(house)
         await settled(house, "sent", "sent")

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from postseal.dns import MX, Answer, Resolver
 from postseal.send.aio import AsyncioNetwork
-from postseal.serve.destinations import Destinations
+from postseal.send.destinations import Destinations
 from postseal.serve.settings import Settings
 from postseal.serve.storage import Lease, Outcome, StorageError, Store
 from postseal.serve.worker import Worker
@@ -228,7 +228,7 @@ async def test_what_idles_is_closed_and_forgotten(
         await queue.accept(new_message())
         await eventually(lambda: len(receiver.messages) == 2, what="the second")
         assert receiver.connections == 1
-        monkeypatch.setattr("postseal.send.pool._MAX_IDLE", 0.0)
+        monkeypatch.setattr("postseal.send.pool.Pool._is_stale", lambda *_: True)
         await eventually(lambda: receiver.goodbyes == 1, what="a goodbye")
         await queue.accept(new_message())
         await eventually(lambda: len(receiver.messages) == 3, what="the third")

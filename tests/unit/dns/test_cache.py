@@ -9,6 +9,7 @@ import pytest
 
 from postseal.dns import (
     MX,
+    SRV,
     BogusAnswer,
     CacheLimits,
     CachingResolver,
@@ -20,6 +21,7 @@ from postseal.testing import MemoryResolver
 from postseal.tls.tlsa import TLSA
 
 RECORD = MX(10, "mx.example.org")
+SERVICE = SRV(0, 1, 465, "mail.example.org")
 
 
 def caching(memory: MemoryResolver, limits: CacheLimits | None = None) -> CachingResolver:
@@ -46,13 +48,14 @@ async def test_an_answer_is_asked_for_once_within_its_ttl(authentic: bool) -> No
 async def test_each_kind_of_question_has_its_own_answer() -> None:
     memory = MemoryResolver()
     tlsa = TLSA(3, 1, 1, b"x" * 32)
-    memory.add("a.example", RECORD, IPv4Address("192.0.2.1"), tlsa, "text")
+    memory.add("a.example", RECORD, IPv4Address("192.0.2.1"), tlsa, "text", SERVICE)
     resolver = caching(memory)
     for _ in range(2):
         assert (await resolver.mx("a.example")).records == (RECORD,)
         assert (await resolver.addresses("a.example")).records == (IPv4Address("192.0.2.1"),)
         assert (await resolver.tlsa("a.example")).records == (tlsa,)
         assert (await resolver.txt("a.example")).records == ("text",)
+        assert (await resolver.srv("a.example")).records == (SERVICE,)
     assert [lookup for lookup, _ in memory.asked] == list(Lookup)
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from postseal.dns import MX, BogusAnswer, Lookup, NameDoesNotExist
+from postseal.dns import MX, SRV, BogusAnswer, Lookup, NameDoesNotExist
 from postseal.dns.recording import RecordedLookup, RecordingResolver
 from postseal.send.blocking import run
 from postseal.testing import MemoryResolver
@@ -19,7 +19,7 @@ RECORD = TLSA(3, 1, 1, bytes(32))
 @pytest.fixture
 def memory() -> MemoryResolver:
     memory = MemoryResolver()
-    memory.add("example.org", MX(10, HOST), "a text")
+    memory.add("example.org", MX(10, HOST), "a text", SRV(0, 0, 465, HOST))
     memory.add(HOST, IPv4Address("192.0.2.1"), authentic=False)
     memory.add(f"_25._tcp.{HOST}", RECORD)
     return memory
@@ -32,12 +32,14 @@ def test_each_kind_of_question_is_written_down_with_its_answer(memory: MemoryRes
         run(recording.addresses(HOST)),
         run(recording.tlsa(f"_25._tcp.{HOST}")),
         run(recording.txt("example.org")),
+        run(recording.srv("example.org")),
     ]
     asked = [
         (Lookup.MX, "example.org"),
         (Lookup.ADDRESSES, HOST),
         (Lookup.TLSA, f"_25._tcp.{HOST}"),
         (Lookup.TXT, "example.org"),
+        (Lookup.SRV, "example.org"),
     ]
     assert memory.asked == asked
     assert recording.lookups == [

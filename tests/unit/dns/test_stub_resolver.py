@@ -14,7 +14,7 @@ from dns.edns import EDECode, EDEOption
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
-from postseal.dns import MX, BogusAnswer, NameDoesNotExist, ResolverFailure
+from postseal.dns import MX, SRV, BogusAnswer, NameDoesNotExist, ResolverFailure
 from postseal.dns.exchange import BlockingExchange, Exchange
 from postseal.dns.name_servers import NameServer
 from postseal.dns.stub import StubResolver
@@ -293,6 +293,38 @@ async def test_addresses_that_cannot_be_known_are_not_guessed(
     stub = resolver(Scripted(local=_by_type(A=a, AAAA=aaaa)), LOCAL)
     with pytest.raises(error):
         await stub.addresses("mx.example")
+
+
+async def test_services_come_by_priority_without_those_that_are_nowhere() -> None:
+    def srv(query: Query) -> dns.message.Message:
+        name = query.question[0].name
+        data = (
+            "20 5 587 B.example.",
+            "10 0 465 a.example.",
+            "5 0 0 no-port.example.",
+            "5 0 465 192.0.2.1.",
+            "5 0 465 sp\\032ace.example.",
+        )
+        return respond(query, *(f"{name} SRV {one}" for one in data))
+
+    found = await resolver(Scripted(local=srv), LOCAL).srv("_submissions._tcp.example.org")
+    assert found.records == (SRV(10, 0, 465, "a.example"), SRV(20, 5, 587, "b.example"))
+
+
+async def test_a_service_that_is_not_offered_has_an_empty_host() -> None:
+    def srv(query: Query) -> dns.message.Message:
+        return respond(query, f"{query.question[0].name} SRV 0 0 0 .")
+
+    found = await resolver(Scripted(local=srv), LOCAL).srv("_submission._tcp.example.org")
+    assert found.records == (SRV(0, 0, 0, ""),)
+
+
+async def test_services_of_which_none_can_be_reached_are_a_failure() -> None:
+    def srv(query: Query) -> dns.message.Message:
+        return respond(query, f"{query.question[0].name} SRV 0 0 0 a.example.")
+
+    with pytest.raises(ResolverFailure, match="no SRV record"):
+        await resolver(Scripted(local=srv), LOCAL).srv("_submissions._tcp.example.org")
 
 
 async def test_tlsa_records_come_as_they_are_even_unusable_ones() -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
-from postseal.errors import Disconnected, InvalidInput, Phase, TimedOut
+from postseal.errors import DeliveryUnknown, Disconnected, InvalidInput, Phase, TimedOut
 from postseal.send.connection import ConnectionOptions
 from postseal.send.network import IPAddress, Stream
 from postseal.testing import Break, Hear, MemoryNetwork, Say, Stall, Step, Wait, transcript
@@ -98,9 +98,10 @@ def test_no_content_ends_the_body_but_its_end(world: World, content: tuple[bytes
 def test_the_verdict_is_waited_for_no_longer_than_told(world: World) -> None:
     # The fate of the message is unknown when its last reply does not come.
     network = MemoryNetwork(ACCEPTED + BODY + "S: <silence>")
-    with pytest.raises(TimedOut) as caught:
+    with pytest.raises(DeliveryUnknown, match="may arrive twice") as caught:
         hand_over(world, (), network=network)
-    assert caught.value.phase is Phase.BODY
+    assert (caught.value.phase, caught.value.host) == (Phase.BODY, "mail.example.org")
+    assert isinstance(caught.value.__cause__, TimedOut)
     assert network.now() == ConnectionOptions().timeouts.end_of_data
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from postseal import Address, Delivery, Envelope, Message
 from postseal.errors import ConnectError, InvalidInput, PermanentlyRejected, Phase
-from postseal.send import Outgoing
+from postseal.send import Outgoing, PoolOptions
 from postseal.send.outgoing import ReadAnewAsync
 from postseal.testing import Hear, MemoryNetwork, Say, Step, transcript
 from tests.parts.worlds import AnyMailer, World, in_each_world
@@ -42,7 +42,7 @@ def send(world: World, network: MemoryNetwork, *envelopes: Envelope) -> list[Del
     async def use(mailer: AnyMailer) -> list[Delivery]:
         return [await mailer.send_raw(envelope, CONTENT) for envelope in envelopes]
 
-    deliveries = world.mail(URL, use, network=network, max_connections=1)
+    deliveries = world.mail(URL, use, network=network, pool=PoolOptions(max_connections=1))
     network.check_played()
     assert all(delivery.untried == () for delivery in deliveries)
     return deliveries
@@ -54,7 +54,7 @@ def send_many(world: World, network: MemoryNetwork, *envelopes: Envelope) -> lis
     async def use(mailer: AnyMailer) -> list[Delivery]:
         return [sent.result() async for sent in mailer.send_many(messages)]
 
-    deliveries = world.mail(URL, use, network=network, max_connections=1)
+    deliveries = world.mail(URL, use, network=network, pool=PoolOptions(max_connections=1))
     network.check_played()
     return deliveries
 

@@ -9,13 +9,14 @@ import pytest
 from postseal import Address
 from postseal.errors import (
     ConnectError,
+    DeliveryUnknown,
     Disconnected,
     InvalidURL,
     Phase,
     PolicyNotMet,
     StartTLSStripped,
 )
-from postseal.send import Endpoint, Framing, Outgoing
+from postseal.send import Endpoint, Framing, Outgoing, PoolOptions
 from postseal.send.connection import ConnectionOptions
 from postseal.smtp.protocol import Protocol
 from postseal.testing import MemoryNetwork
@@ -122,14 +123,15 @@ def test_a_verdict_that_was_given_is_kept_when_the_connection_breaks(
     assert delivery.accepted == (BOB,)
     lost = delivery.refused[0]
     assert (lost.recipient, lost.reply.code, lost.reply.enhanced_code) == (EVE, 421, "4.4.2")
+    assert lost.is_unknown
     assert lost.reply.is_temporary
 
 
 @in_each_world
 def test_without_any_verdict_the_connection_is_what_failed(world: World) -> None:
-    with pytest.raises(Disconnected) as caught:
+    with pytest.raises(DeliveryUnknown) as caught:
         lmtp(world, TAKEN + "S: <end>")
-    assert caught.value.phase is Phase.BODY
+    assert isinstance(caught.value.__cause__, Disconnected)
 
 
 @in_each_world
@@ -147,7 +149,9 @@ def test_the_next_envelope_rides_behind_the_body(world: World) -> None:
     async def use(mailer: AnyMailer) -> list[tuple[Address, ...]]:
         return [sent.result().accepted async for sent in mailer.send_many(both)]
 
-    assert world.mail("lmtp://localhost", use, network=network, max_connections=1) == [
+    assert world.mail(
+        "lmtp://localhost", use, network=network, pool=PoolOptions(max_connections=1)
+    ) == [
         (BOB,),
         (EVE,),
     ]

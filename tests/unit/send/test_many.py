@@ -8,7 +8,7 @@ import pytest
 
 from postseal import Address, AsyncMailer, Envelope, Mailer
 from postseal.errors import Disconnected, LocalProtocolError, PermanentlyRejected, Phase
-from postseal.send import Outgoing, Sent
+from postseal.send import Outgoing, PoolOptions, Sent
 from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.transaction import Deliveries
 from postseal.testing import End, MemoryNetwork, transcript
@@ -25,7 +25,7 @@ def a_message(text: str) -> Outgoing:
 
 
 def send_many(network: MemoryNetwork, messages: Iterable[Outgoing]) -> list[Sent[Outgoing]]:
-    mailer = Mailer(URL, max_connections=1, network=network)
+    mailer = Mailer(URL, pool=PoolOptions(max_connections=1), network=network)
     return list(mailer.send_many(messages))
 
 
@@ -205,7 +205,9 @@ def test_messages_are_taken_no_further_than_one_ahead() -> None:
             PIPELINING + SAID + TAKEN + "C: 0\nC: .\n" + SAID + "S: 250 queued as 0\n" + TAKEN
         )
     )
-    outcomes = Mailer(URL, max_connections=1, network=network).send_many(endless())
+    outcomes = Mailer(URL, pool=PoolOptions(max_connections=1), network=network).send_many(
+        endless()
+    )
     assert next(outcomes).result().reply.text == "queued as 0"
     assert taken == ["0", "1"]
 
@@ -223,7 +225,7 @@ async def test_tasks_share_the_messages_and_each_is_sent_once() -> None:
             + "S: 250 ok\n"
         )
     )
-    mailer = AsyncMailer(URL, max_connections=3, network=network)
+    mailer = AsyncMailer(URL, pool=PoolOptions(max_connections=3), network=network)
     messages = [a_message("same") for _ in range(3)]
     sent = [outcome async for outcome in mailer.send_many(messages)]
     assert {id(outcome.message) for outcome in sent} == {id(message) for message in messages}
@@ -232,7 +234,7 @@ async def test_tasks_share_the_messages_and_each_is_sent_once() -> None:
 
 async def test_an_error_of_the_source_reaches_the_caller() -> None:
     broken = (a_message(str(1 // divisor)) for divisor in [0])
-    mailer = AsyncMailer(URL, max_connections=2, network=MemoryNetwork())
+    mailer = AsyncMailer(URL, pool=PoolOptions(max_connections=2), network=MemoryNetwork())
     with pytest.raises(ZeroDivisionError):
         [_ async for _ in mailer.send_many(broken)]
 

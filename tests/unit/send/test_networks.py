@@ -9,14 +9,16 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
-from postseal.send.aio import AsyncioStream, listen
+from postseal.send.aio import AsyncioNetwork, AsyncioStream, listen
 from postseal.send.blocking import BlockingNetwork, run
 from postseal.send.network import Network, Stream
+from postseal.send.staggered import Place, connect_first
 from tests.parts.ports import LOOPBACK, ReservedPort
 from tests.parts.worlds import World, in_each_world
 
@@ -395,3 +397,64 @@ async def test_a_wait_that_is_interrupted() -> None:
         with pytest.raises(TimedOut, match="cut short"):
             await reading
         stream.abort()
+
+
+@in_each_world
+def test_connections_come_from_the_address_that_was_asked_for(world: World) -> None:
+    address = ip_address("127.0.0.7")
+    kind = BlockingNetwork if world is World.BLOCKING else AsyncioNetwork
+    with listener() as server:
+
+        async def use() -> tuple[str, str]:
+            network = kind(local_address=address)
+            stream = await network.connect(LOOPBACK, server.getsockname()[1], network.now() + 20)
+            with server.accept()[0] as peer:
+                stream.close()
+                return stream.local_address or str(address), str(peer.getpeername()[0])
+
+        assert world.drive(use()) == ("127.0.0.7", "127.0.0.7")
+
+
+@in_each_world
+def test_an_address_of_another_family_reaches_nobody(world: World) -> None:
+    kind = BlockingNetwork if world is World.BLOCKING else AsyncioNetwork
+
+    async def use() -> None:
+        network = kind(local_address=ip_address("::1"))
+        await network.connect(LOOPBACK, 1, network.now() + 20)
+
+    with pytest.raises(ConnectError) as caught:
+        world.drive(use())
+    assert caught.value.phase is Phase.CONNECT
+
+
+def test_an_address_that_is_silent_holds_up_the_others_for_a_moment_only() -> None:
+    # RFC 8305 5: the next attempt begins while the one before still waits.
+    with listener() as server, full_listener() as silent:
+        addresses = (silent, server.getsockname())
+        places = [Place(socket.AF_INET, socket.SOCK_STREAM, 0, one) for one in addresses]
+        started = time.monotonic()
+        connect_first(places, deadline=started + 20).close()
+        assert 0.2 <= time.monotonic() - started < 5
+
+
+def test_attempts_that_all_wait_end_with_the_deadline() -> None:
+    with full_listener() as silent:
+        place = Place(socket.AF_INET, socket.SOCK_STREAM, 0, silent)
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            connect_first([place, place], deadline=started + 0.3)
+        assert 0.3 <= time.monotonic() - started < 5
+
+
+@in_each_world
+def test_sleeping_and_blocking_work(world: World) -> None:
+    async def use() -> tuple[float, int]:
+        network = world.network()
+        started = network.now()
+        await network.sleep(0.05)
+        return network.now() - started, await network.run_blocking(threading.get_ident)
+
+    took, thread = world.drive(use())
+    assert 0.04 <= took < 5
+    assert (thread == threading.get_ident()) is (world is World.BLOCKING)

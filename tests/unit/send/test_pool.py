@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
+from postseal import Envelope, Mailer
 from postseal.errors import ConnectError, Disconnected, InvalidSetting, Phase, TimedOut
+from postseal.send import Outgoing
 from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.connection import ConnectionOptions
+from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.network import Gate
-from postseal.send.pool import Pool, _Idle
+from postseal.send.pool import Pool
+from postseal.send.pool_options import PoolOptions
 from postseal.smtp.commands import Mail
 from postseal.testing import MemoryNetwork
-from tests.parts.worlds import World, in_each_world
-from tests.unit.send.dialogues import ADA, IN_CLEAR, PLAIN
+from tests.parts.worlds import AnyMailer, World, in_each_world
+from tests.unit.send.dialogues import ADA, BOB, IN_CLEAR, PIPELINING, PLAIN
 
 QUIT = "C: QUIT\nS: 221 bye\n"
 
 
 def pool_over(network: MemoryNetwork, *, max_connections: int = 5) -> Pool:
-    return Pool(network, IN_CLEAR, ConnectionOptions(), max_connections=max_connections)
+    limits = PoolOptions(max_connections=max_connections)
+    return Pool(network, IN_CLEAR, ConnectionOptions(), limits=limits)
 
 
 @in_each_world
@@ -216,14 +221,14 @@ def test_two_threads_that_find_one_idle_connection_do_not_stumble() -> None:
     network = _ForThreads(PLAIN + QUIT, PLAIN + QUIT)
     pool = pool_over(network)
     pool.put_back(run(pool.take(60)))
-    pool._idle = _SlowToAnswer(pool._idle)
+    pool._has.idle = _SlowToAnswer(pool._has.idle)
     with ThreadPoolExecutor(2) as threads:
         connections = list(threads.map(lambda _: run(pool.take(60)), range(2)))
     assert connections[0] is not connections[1]
     assert len(network.streams) == 2
 
 
-class _SlowToAnswer(list[_Idle]):
+class _SlowToAnswer(list[Connection]):
     """Lets another thread in between a question and what follows from it."""
 
     def __len__(self) -> int:
@@ -237,3 +242,124 @@ class _ForThreads(MemoryNetwork):
 
     def gate(self, places: int) -> Gate:
         return BlockingNetwork().gate(places)
+
+
+def pool_with(network: MemoryNetwork, **limits: Any) -> Pool:
+    return Pool(network, IN_CLEAR, ConnectionOptions(), limits=PoolOptions(**limits))
+
+
+@in_each_world
+def test_a_connection_that_is_old_is_replaced(world: World) -> None:
+    network = MemoryNetwork(PLAIN, PLAIN)
+
+    async def use() -> None:
+        pool = pool_with(network, max_lifetime=100)
+        old = await pool.take(60)
+        pool.put_back(old)
+        network.clock.advance(50)
+        assert await pool.take(500) is old
+        network.clock.advance(50)
+        assert pool.is_spent(old)
+        pool.put_back(old)
+        assert await pool.take(500) is not old
+
+    world.drive(use())
+    assert network.streams[0].is_closed
+
+
+@in_each_world
+def test_a_connection_carries_so_many_messages_and_no_more(world: World) -> None:
+    # Nothing is announced to a connection that will not take it; it ends with QUIT.
+    said = "C: MAIL FROM:<ada@example.com>\nC: RCPT TO:<bob@example.org>\nC: DATA\n"
+    go, end = "S: 250 ok\nS: 250 ok\nS: 354 go\nC: x\nC: .\n", "S: 250 ok\n"
+    two = PIPELINING + said + go + said + end + go + end + QUIT
+    one = PIPELINING + said + go + end + QUIT
+    network = MemoryNetwork(two, one)
+    messages = [Outgoing(envelope=Envelope(ADA, (BOB,)), content=[b"x\r\n"])] * 3
+
+    async def use(mailer: AnyMailer) -> int:
+        return len([sent.result() async for sent in mailer.send_many(messages)])
+
+    limits = PoolOptions(max_connections=1, max_messages=2)
+    url = "smtp+insecure://mail.example.org"
+    assert world.mail(url, use, network=network, pool=limits) == 3
+    network.check_played()
+
+
+@in_each_world
+def test_some_are_kept_ready(world: World) -> None:
+    network = MemoryNetwork(PLAIN + QUIT, PLAIN + QUIT, PLAIN, PLAIN)
+
+    async def use() -> None:
+        pool = pool_with(network, max_connections=3, min_idle=2)
+        await pool.tend()
+        assert len(network.streams) == 2
+        await pool.tend()
+        assert len(network.streams) == 2
+        # Those that had their time are replaced before anybody asks.
+        network.clock.advance(60)
+        await pool.tend()
+        assert [stream.is_closed for stream in network.streams] == [True, True, False, False]
+
+    world.drive(use())
+
+
+@in_each_world
+def test_what_is_kept_ready_counts_against_the_cap(world: World) -> None:
+    network = MemoryNetwork(PLAIN, PLAIN)
+
+    async def use() -> None:
+        pool = pool_with(network, max_connections=2, min_idle=2)
+        taken = await pool.take(60)
+        await pool.tend()
+        assert len(network.streams) == 2
+        pool.put_back(taken)
+        await pool.tend()
+        assert len(network.streams) == 2
+
+    world.drive(use())
+
+
+@in_each_world
+def test_a_server_that_went_as_we_began_to_speak_is_left_for_another_connection(
+    world: World,
+) -> None:
+    # Its end was on the way when the connection was taken: only the first command shows it.
+    said = "C: MAIL FROM:<ada@example.com>\nC: RCPT TO:<bob@example.org>\nC: DATA\n"
+    taken = said + "S: 250 ok\nS: 250 ok\nS: 354 go\nC: x\nC: .\nS: 250 ok\n"
+    network = MemoryNetwork(
+        PIPELINING + taken + said + "S: 421 4.4.2 idle for too long\n", PIPELINING + taken + QUIT
+    )
+
+    async def use(mailer: AnyMailer) -> list[int]:
+        envelope = Envelope(ADA, (BOB,))
+        return [(await mailer.send_raw(envelope, [b"x\r\n"])).reply.code for _ in range(2)]
+
+    url = "smtp+insecure://mail.example.org"
+    assert world.mail(url, use, network=network) == [250, 250]
+    network.check_played()
+
+
+def test_a_new_connection_that_ends_at_once_is_not_tried_for_ever() -> None:
+    said = "C: MAIL FROM:<ada@example.com>\nC: RCPT TO:<bob@example.org>\nC: DATA\n"
+    network = MemoryNetwork(PIPELINING + said + "S: <end>", PIPELINING)
+    mailer = Mailer("smtp+insecure://mail.example.org", network=network)
+    with pytest.raises(Disconnected):
+        mailer.send_raw(Envelope(ADA, (BOB,)), [b"x\r\n"])
+    assert len(network.streams) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_connections": 0},
+        {"min_idle": 6},
+        {"min_idle": -1},
+        {"max_idle": 0},
+        {"max_lifetime": 0},
+        {"max_messages": 0},
+    ],
+)
+def test_limits_without_sense_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(InvalidSetting):
+        PoolOptions(**wrong)

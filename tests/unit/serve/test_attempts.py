@@ -9,7 +9,7 @@ from postseal.send import Endpoint
 from postseal.send.connection import ConnectionOptions
 from postseal.send.ways import Way
 from postseal.serve.attempts import Attempts, Consignment
-from postseal.serve.destinations import Destinations
+from postseal.send.destinations import Destinations
 from postseal.serve.routing import Errand
 from postseal.serve.sealing import Hop
 from postseal.serve.storage import DeliveryState, Lease

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from postseal.errors import InvalidSetting
+from postseal.mail.authentication import KeyType, SigningKey
 from postseal.send import Endpoint
 from postseal.serve.setting_policies import DomainPolicy
 from postseal.serve.setting_problems import dotted, fields_of
@@ -60,6 +61,7 @@ def test_what_the_page_shows_is_accepted(block: str, tmp_path: Path) -> None:
         ("fullchain.pem", issued.chain_pem),
         ("privkey.pem", issued.key_pem),
         ("ca.pem", authority.certificate_pem),
+        ("tlsrpt.pem", SigningKey.generate(KeyType.ED25519).to_pem()),
     ):
         (tmp_path / name).write_bytes(content)
         (tmp_path / name).chmod(0o600)

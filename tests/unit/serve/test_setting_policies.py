@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from postseal.errors import InvalidSetting
+from postseal.mail.authentication import KeyType, SigningKey
 from postseal.serve.setting_policies import DomainPolicy
 from postseal.serve.settings import Settings
 from postseal.tls import PeerProof, Trust
@@ -110,6 +111,33 @@ def test_one_domain_has_one_rule() -> None:
 def test_reports_need_somebody_who_answers_for_them(table: dict[str, object], words: str) -> None:
     with pytest.raises(InvalidSetting, match=words):
         Settings.load(overrides={"tls_reports": table})
+
+
+@pytest.mark.parametrize(
+    ("table", "mode", "words"),
+    [
+        ({"dkim_selector": "s"}, 0o600, "need each other"),
+        ({"dkim_key": "key.pem"}, 0o600, "need each other"),
+        ({"dkim_selector": "s", "dkim_key": "gone.pem"}, 0o600, "does not exist"),
+        ({"dkim_selector": "s", "dkim_key": "key.pem"}, 0o644, "open to every user"),
+        ({"dkim_selector": "s", "dkim_key": "text.pem"}, 0o600, "cannot be read"),
+        ({"dkim_selector": "no selector", "dkim_key": "key.pem"}, 0o600, "is no selector"),
+    ],
+)
+def test_a_key_for_reports_that_cannot_sign(
+    tmp_path: Path, table: dict[str, object], mode: int, words: str
+) -> None:
+    for name, content in (
+        ("key.pem", SigningKey.generate(KeyType.ED25519).to_pem()),
+        ("text.pem", b"no key"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(mode)
+    path = tmp_path / "postseal.toml"
+    path.touch()
+    reports = {"enabled": True, "contact": "tls@example.com", **table}
+    with pytest.raises(InvalidSetting, match=words):
+        Settings.load(path, overrides={"tls_reports": reports})
 
 
 def test_the_contact_is_written_in_a_labels() -> None:

@@ -11,7 +11,7 @@ from postseal.send import Endpoint
 from postseal.send.connection import ConnectionOptions
 from postseal.send.ways import Way
 from postseal.serve.attempts import Attempts, Consignment
-from postseal.serve.destinations import Destinations
+from postseal.send.destinations import Destinations
 from postseal.serve.experience import Experience
 from postseal.serve.routing import Errand
 from postseal.serve.sealing import Hop

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from postseal.dns import MX, BogusAnswer, Lookup, NameDoesNotExist, ResolverFailure
+from postseal.dns import MX, SRV, BogusAnswer, Lookup, NameDoesNotExist, ResolverFailure
 from postseal.errors import MailError
 from postseal.send.blocking import run
 from postseal.testing import MemoryResolver
@@ -19,6 +19,7 @@ KEY = TLSA(3, 1, 1, b"x" * 32)
 async def test_each_question_gets_the_records_of_its_type() -> None:
     resolver = MemoryResolver()
     resolver.add("Example.ORG.", MX(20, "b.example"), MX(10, "a.example"), V6, KEY, "v=x")
+    resolver.add("example.org", SRV(20, 0, 587, "b.example"), SRV(10, 0, 465, "a.example"))
     resolver.add("example.org", V4)
     mx = await resolver.mx("example.org")
     assert (mx.records, mx.authentic, mx.name, mx.ttl) == (
@@ -30,6 +31,8 @@ async def test_each_question_gets_the_records_of_its_type() -> None:
     assert (await resolver.addresses("example.org.")).records == (V4, V6)
     assert (await resolver.tlsa("example.org")).records == (KEY,)
     assert (await resolver.txt("EXAMPLE.org")).records == ("v=x",)
+    services = await resolver.srv("example.org")
+    assert [record.host for record in services.records] == ["a.example", "b.example"]
     assert resolver.asked == [(lookup, "example.org") for lookup in Lookup]
 
 

@@ -20,7 +20,7 @@ def show(octets: bytes) -> Rendering:
 def test_a_text() -> None:
     shown = show(b"Subject: a\r\n =?utf-8?q?b?=\r\nX: y\r\n\r\nHello.\r\n\r\nBye\r\n")
     assert [(field.name, field.value) for field in shown.headers] == [
-        ("Subject", "a   b"),
+        ("Subject", "a b"),
         ("X", "y"),
     ]
     assert shown == Rendering(shown.headers, text="Hello.\n\nBye\n")
@@ -93,25 +93,24 @@ def test_limits_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "_MAX_TEXT", 10)
     monkeypatch.setattr(rendering, "_MAX_HEADERS", 2)
     monkeypatch.setattr(rendering, "_MAX_ATTACHMENTS", 1)
-    monkeypatch.setattr(rendering, "_MAX_LINES", 20)
     part = b"--b\r\nContent-Type: image/png\r\n\r\nx\r\n"
     head = b"A: 1\r\nB: 2\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
     shown = show(head + b"--b\r\n\r\n" + b"long text" * 5 + b"\r\n" + part * 9)
     assert shown.text == "long textl"
     assert len(shown.headers) == 2
     assert len(shown.attachments) == 1
-    assert [note.split(" ")[0] for note in shown.notes] == ["Only", "Only", "A", "Parts"]
-    monkeypatch.setattr(rendering, "_MAX_COMPARISONS", 5)
-    assert "more parts in parts" in show(head + part).notes[-1]
+    assert [note.split(" ")[0] for note in shown.notes] == ["Only", "A", "Parts"]
+    shown = show(head + part * 1001)
+    assert "more parts in parts" in shown.notes[1]
+    assert shown.notes[-1].startswith("Parts that are not listed here: 9")
 
 
-@pytest.mark.parametrize(
-    ("depth", "note"), [(950, "structure cannot be read"), (3000, "more parts in parts")]
-)
-def test_parts_in_parts_have_an_end(depth: int, note: str) -> None:
+@pytest.mark.parametrize("depth", [100, 3000])
+def test_parts_in_parts_have_an_end(depth: int) -> None:
     nest = b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n"
     shown = show(b"Subject: deep\r\n" + b"".join(nest % (n, n) for n in range(depth)))
-    assert note in shown.notes[-1]
+    assert len(shown.notes) == 1
+    assert "more parts in parts" in shown.notes[0]
     assert shown.headers[0].value == "deep"
 
 

@@ -1,15 +1,18 @@
-"""Connections to the servers that mail goes to, shared by all deliveries of a worker."""
+"""Connections to the servers that mail goes to, whichever they turn out to be."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 from weakref import WeakSet
 
+from postseal.errors import MailError
 from postseal.send.connection import Connection
 from postseal.send.network import Network
 from postseal.send.pool import Pool
+from postseal.send.pool_options import PoolOptions
 from postseal.send.sessions import SessionCache
-from postseal.send.ways import Way
+from postseal.send.ways import Way, is_shortfall
 
 __all__ = ["Destinations"]
 
@@ -22,11 +25,12 @@ class Destinations:
 
     So a connection is never used for mail that asks for another TLS level, name, authority or
     address than it was opened with. TLS sessions outlive the pools and are kept apart in the same
-    way.
+    way. `limits` are those of each pool.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, limits: PoolOptions | None = None) -> None:
         self._network = network
+        self._limits = limits or PoolOptions(max_connections=_CONNECTIONS_EACH)
         self._pools: dict[Way, Pool] = {}
         self._known: WeakSet[Connection] = WeakSet()
         self._sessions = SessionCache()
@@ -43,11 +47,31 @@ class Destinations:
                 self._network,
                 way.endpoint,
                 way.options,
-                max_connections=_CONNECTIONS_EACH,
+                limits=self._limits,
                 sessions=self._sessions,
             )
             self._pools[way] = pool
         return pool
+
+    async def take(
+        self, ways: Sequence[Way], *, deadline: float, note: Callable[[MailError], None]
+    ) -> tuple[Pool, Connection]:
+        """Get a connection by the first of the ways that succeeds, and the pool to return it to.
+
+        `note` is told of each way by which TLS failed. Raises what `Pool.take` does: for the last
+        way, or for what is no shortfall.
+        """
+        *wishes, last = ways
+        for way in wishes:
+            pool = self.pool(way)
+            try:
+                return pool, await pool.take(deadline)
+            except MailError as error:
+                if not is_shortfall(error):
+                    raise
+                note(error)
+        pool = self.pool(last)
+        return pool, await pool.take(deadline)
 
     def is_first_use(self, connection: Connection) -> bool:
         """Tell whether a connection carries its first message: asked once, for each use of it."""
