@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import trustme
 
@@ -19,6 +19,8 @@ from postseal.send.aio import AsyncioNetwork
 from postseal.send.network import Gate, IPAddress, Network, Stream
 from postseal.tls import Trust
 from tests.parts.ports import LOOPBACK
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -74,6 +76,12 @@ class PolicyServer(Network):
 
     def gate(self, places: int) -> Gate:
         return self._inner.gate(places)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        return await self._inner.run_blocking(work)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")

@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from postseal.cli.audit import audit
 from postseal.cli.certs import certs
+from postseal.cli.client_config import client_config
+from postseal.cli.doctor import doctor
 from postseal.cli.explain import explain
+from postseal.cli.secrets import secrets
 from postseal.cli.send import send
 from postseal.cli.serve import serve
 
@@ -24,8 +28,12 @@ app = typer.Typer(
 )
 app.command()(send)
 app.command()(serve)
+app.command()(doctor)
+app.command("client-config")(client_config)
+app.add_typer(audit, name="audit")
 app.add_typer(certs, name="certs")
 app.add_typer(explain, name="explain")
+app.add_typer(secrets, name="secrets")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so

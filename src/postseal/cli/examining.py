@@ -5,26 +5,14 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import IntEnum, unique
 
 import typer
 
+from postseal.audit.exit_codes import ExitCode
 from postseal.cli.output import show_error
 from postseal.errors import InvalidInput, MailError
 
-__all__ = ["ExitStatus", "examination"]
-
-
-@unique
-class ExitStatus(IntEnum):
-    """The exit status of a command that examines something."""
-
-    CLEAN = 0
-    FINDINGS = 1
-    USAGE = 2
-    INCONCLUSIVE = 3
-    """It could not be reached, or not be examined: that is never the same as clean."""
-    INTERNAL_ERROR = 4
+__all__ = ["examination"]
 
 
 @contextmanager
@@ -34,12 +22,12 @@ def examination() -> Iterator[None]:
         yield
     except InvalidInput as error:
         show_error(error)
-        raise typer.Exit(ExitStatus.USAGE) from None
+        raise typer.Exit(ExitCode.USAGE) from None
     except MailError as error:
         show_error(error)
-        raise typer.Exit(ExitStatus.INCONCLUSIVE) from None
+        raise typer.Exit(ExitCode.INCONCLUSIVE) from None
     except typer.Exit:
         raise
     except Exception:  # noqa: BLE001  # a defect of ours must not look like a finding
         typer.echo(traceback.format_exc(), err=True, nl=False)
-        raise typer.Exit(ExitStatus.INTERNAL_ERROR) from None
+        raise typer.Exit(ExitCode.INTERNAL) from None

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from postseal.address import Address, ascii_domain
-from postseal.cli.examining import ExitStatus, examination
+from postseal.audit.exit_codes import ExitCode
+from postseal.cli.asking_dns import (
+    ResolverOption,
+    TimeoutOption,
+    TrustBeyondLoopbackOption,
+    stub_resolver,
+)
+from postseal.cli.domains import read_domain
+from postseal.cli.examining import examination
 from postseal.cli.explained_text import explained_text
 from postseal.cli.layout import print_sections
-from postseal.errors import InvalidAddress, InvalidInput, MissingExtra
+from postseal.cli.trusting import AuthoritiesOption, trust_in
 from postseal.send.blocking import BlockingNetwork, run
 from postseal.send.connection import ConnectionOptions
 from postseal.send.explained import ExplainedDestination, Verdict
 from postseal.send.explained_json import explained_json
 from postseal.send.explaining import Depth, explain_destination
-from postseal.tls import INTERMEDIATE, TLSLevel, Trust, client_context
-
-if TYPE_CHECKING:
-    from postseal.dns.stub import StubResolver
 
 __all__ = ["explain"]
 
@@ -31,9 +32,9 @@ explain = typer.Typer(
 )
 
 _STATUSES: Final = {
-    Verdict.CLEAN: ExitStatus.CLEAN,
-    Verdict.FALLS_SHORT: ExitStatus.FINDINGS,
-    Verdict.INCONCLUSIVE: ExitStatus.INCONCLUSIVE,
+    Verdict.CLEAN: ExitCode.CLEAN,
+    Verdict.FALLS_SHORT: ExitCode.FINDINGS,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
 }
 
 
@@ -53,38 +54,11 @@ def tls(
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    resolver: Annotated[
-        str | None,
-        typer.Option(
-            "--resolver",
-            metavar="ADDRESS[:PORT]",
-            help="Ask this name server in place of the system's. Only on loopback is it believed "
-            "about DNSSEC.",
-        ),
-    ] = None,
-    dangerous_trust_ad_beyond_loopback: Annotated[
-        bool,
-        typer.Option(
-            "--dangerous-trust-ad-beyond-loopback",
-            help="Believe name servers about DNSSEC that are not on loopback. Whoever is on the "
-            "path to them can then switch DANE off, or on.",
-        ),
-    ] = False,
+    resolver: ResolverOption = None,
+    dangerous_trust_ad_beyond_loopback: TrustBeyondLoopbackOption = False,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The servers' port.")] = 25,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            "--timeout",
-            min=0.1,
-            max=600,
-            metavar="SECONDS",
-            help="For each question to the DNS, fetch and connection.",
-        ),
-    ] = 10.0,
-    ca_file: Annotated[
-        Path | None,
-        typer.Option("--ca-file", help="Trust the authorities in this PEM file, and no others."),
-    ] = None,
+    timeout: TimeoutOption = 10.0,
+    ca_file: AuthoritiesOption = None,
 ) -> None:
     """Explain which TLS policies hold for mail to a domain, and what a sender would do.
 
@@ -92,11 +66,15 @@ def tls(
     where something could not be reached.
     """
     with examination():
-        name = _domain(domain)
-        trust = Trust.system() if ca_file is None else Trust.only(ca_file)
-        # A file that cannot be used is no matter of the destination's.
-        client_context(trust, TLSLevel.AUTHENTICATED, INTERMEDIATE)
-        asked = _resolver(resolver, timeout, dangerous_trust_ad_beyond_loopback)
+        name = read_domain(domain)
+        trust = trust_in(ca_file)
+        asked = stub_resolver(
+            "postseal explain",
+            resolver,
+            timeout=timeout,
+            dangerous_trust_ad_beyond_loopback=dangerous_trust_ad_beyond_loopback,
+            is_blocking=True,
+        )
         explained = run(
             explain_destination(
                 name,
@@ -111,58 +89,6 @@ def tls(
         )
         _show(explained, as_json=as_json)
     raise typer.Exit(_STATUSES[explained.verdict])
-
-
-def _domain(text: str) -> str:
-    """Read a domain as people may write it; raise `InvalidInput` with a hint."""
-    if "://" in text:
-        raise InvalidInput(f"{text!a} is a URL", hint="Give the domain alone: example.com.")
-    if "@" in text:
-        behind = text.rpartition("@")[2]
-        raise InvalidInput(
-            f"{text!a} is an address", hint=f"Give the domain alone: {behind or 'example.com'}."
-        )
-    name = text.removesuffix(".")
-    if _is_ip_address(name):
-        raise InvalidInput(
-            f"{text!a} is the address of a host",
-            hint="Policies are about domains: give what is behind the @ of an address.",
-        )
-    try:
-        return ascii_domain(Address("postmaster", name).domain)
-    except InvalidAddress as error:
-        raise InvalidInput(f"{text!a} is no domain: {error.text}", hint=error.hint) from None
-
-
-def _is_ip_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return text.startswith("[")
-    return True
-
-
-def _resolver(
-    given: str | None,
-    timeout: float,
-    dangerous_trust_ad_beyond_loopback: bool,  # noqa: FBT001  # an option, handed on
-) -> StubResolver:
-    try:
-        from postseal.dns.exchange import BlockingExchange
-        from postseal.dns.name_servers import NameServer
-        from postseal.dns.stub import StubResolver
-    except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"`postseal explain` needs the package {error.name}",
-            hint="Install it with: pip install 'postseal[mx]'.",
-        ) from None
-    return StubResolver(
-        name_servers=() if given is None else (NameServer.parse(given),),
-        exchange=BlockingExchange(),
-        timeout=timeout,
-        patience=min(timeout, 4.0),
-        dangerous_trust_ad_beyond_loopback=dangerous_trust_ad_beyond_loopback,
-    )
 
 
 def _show(explained: ExplainedDestination, *, as_json: bool) -> None:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from rich.text import Text
 
+from postseal.cli.answer_rows import MAX_RECORDS, lookup_rows, row
 from postseal.cli.layout import Row, Section
-from postseal.cli.output import terminal_safe
-from postseal.dns import Answer, Lookup, NameDoesNotExist
-from postseal.dns.recording import RecordedLookup, ResourceRecord
+from postseal.dns import NameDoesNotExist
 from postseal.errors import MailError
 from postseal.send.explained import Action, ExplainedDestination, ExplainedServer, Trial, Verdict
-from postseal.send.explained_json import record_text
 from postseal.send.mta_sts import DiscoveredPolicy
 from postseal.tls import TLSLevel
 from postseal.tls.dane import DNSState
 from postseal.tls.ladder import Decision, Deliver
-from postseal.tls.tlsa import TLSA
 
 __all__ = ["explained_text"]
 
-_MAX_RECORDS: Final = 8
-_MAX_SHOWN: Final = 120
 _GOOD, _DOUBTFUL, _BAD = "green", "yellow", "red"
 _ACTION_STYLES: Final = {Action.DELIVER: _GOOD, Action.DEFER: _DOUBTFUL, Action.REFUSE: _BAD}
 _VERDICTS: Final = {
@@ -41,20 +36,16 @@ def explained_text(explained: ExplainedDestination) -> Iterator[Section]:
     yield Section(Text("Result"), tuple(_result_rows(explained)))
 
 
-def _row(label: str, value: str, style: str = "") -> Row:
-    return Row(label, Text(terminal_safe(value), style=style))
-
-
 def _destination_rows(explained: ExplainedDestination) -> Iterator[Row]:
-    yield from _lookup_rows(explained.lookups, explained.domain)
+    yield from lookup_rows(explained.lookups, explained.domain)
     if (found := explained.mta_sts) is not None:
-        yield _row("MTA-STS", _mta_sts_text(found))
+        yield row("MTA-STS", _mta_sts_text(found))
         if found.problem is not None:
-            yield _row("problem", _problem_text(found.problem), _DOUBTFUL)
+            yield row("problem", _problem_text(found.problem), _DOUBTFUL)
     if isinstance(explained.problem, NameDoesNotExist):
-        yield _row("problem", f"There is no such domain: is {explained.domain} spelt right?", _BAD)
+        yield row("problem", f"There is no such domain: is {explained.domain} spelt right?", _BAD)
     elif explained.problem is not None:
-        yield _row("problem", _problem_text(explained.problem), _BAD)
+        yield row("problem", _problem_text(explained.problem), _BAD)
 
 
 def _server_title(server: ExplainedServer) -> str:
@@ -64,11 +55,11 @@ def _server_title(server: ExplainedServer) -> str:
 
 
 def _server_rows(server: ExplainedServer) -> Iterator[Row]:
-    yield from _lookup_rows(server.lookups, server.host)
+    yield from lookup_rows(server.lookups, server.host)
     if server.dane is not None and server.dane.dns is DNSState.INSECURE:
-        yield _row("TLSA", "not asked for: what leads to the server is not signed")
+        yield row("TLSA", "not asked for: what leads to the server is not signed")
     if server.problem is not None:
-        yield _row("problem", _problem_text(server.problem), _BAD)
+        yield row("problem", _problem_text(server.problem), _BAD)
     if server.decision is not None:
         yield from _decision_rows(server.decision)
     if server.trial is not None:
@@ -76,90 +67,58 @@ def _server_rows(server: ExplainedServer) -> Iterator[Row]:
     yield _action_row(server.action)
 
 
-def _lookup_rows(lookups: Sequence[RecordedLookup], subject: str) -> Iterator[Row]:
-    """Show what the DNS said; the name is left out where the section's title has it."""
-    for one in lookups:
-        label = "addresses" if one.lookup is Lookup.ADDRESSES else one.lookup.value
-        value = Text(terminal_safe("" if one.name == subject else f"{one.name}: "))
-        if one.answer is not None:
-            value.append(terminal_safe(_records_text(one.answer, one.name)))
-            value.append_text(_seal(is_authentic=one.answer.authentic))
-        elif isinstance(one.problem, NameDoesNotExist):
-            value.append("there is no such name")
-            value.append_text(_seal(is_authentic=one.problem.authentic))
-        elif one.problem is not None:
-            value.append(terminal_safe(one.problem.text), style=_BAD)
-        yield Row(label, value)
-
-
-def _records_text(answer: Answer[ResourceRecord], name: str) -> str:
-    shown = ", ".join(map(_shown, answer.records[:_MAX_RECORDS])) or "none"
-    if (more := len(answer.records) - _MAX_RECORDS) > 0:
-        shown += f" and {more} more"
-    return shown if answer.name == name else f"{shown} at {answer.name}, of which it is an alias"
-
-
-def _seal(*, is_authentic: bool) -> Text:
-    return Text(" [authentic]", _GOOD) if is_authentic else Text(" [not authentic]", "dim")
-
-
-def _shown(record: ResourceRecord) -> str:
-    text = str(record) if isinstance(record, TLSA) else record_text(record)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
-
-
 def _mta_sts_text(found: DiscoveredPolicy) -> str:
     if (policy := found.policy) is None:
         return "no policy" if found.problem is None else "no policy that could be had"
-    names = ", ".join(policy.mx[:_MAX_RECORDS]) or "no server"
-    if (more := len(policy.mx) - _MAX_RECORDS) > 0:
+    names = ", ".join(policy.mx[:MAX_RECORDS]) or "no server"
+    if (more := len(policy.mx) - MAX_RECORDS) > 0:
         names += f" and {more} more"
     return f"mode {policy.mode}, mx {names}, max_age {policy.max_age}"
 
 
 def _decision_rows(decision: Decision) -> Iterator[Row]:
     if isinstance(decision, Deliver):
-        yield _row("policy", str(decision.policy))
+        yield row("policy", str(decision.policy))
     explanation = decision.explanation
     decisive = explanation.decisive
-    yield _row("rule", str(decisive))
+    yield row("rule", str(decisive))
     for other in explanation.heard:
         if other is not decisive:
-            yield _row("also", str(other))
+            yield row("also", str(other))
     for other, why in explanation.set_aside:
-        yield _row("set aside", f"{other}; {why}")
-    yield _row("to change", decisive.remedy)
+        yield row("set aside", f"{other}; {why}")
+    yield row("to change", decisive.remedy)
 
 
 def _trial_rows(trial: Trial) -> Iterator[Row]:
     for shortfall in trial.shortfalls:
-        yield _row("tried", _problem_text(shortfall), _DOUBTFUL)
+        yield row("tried", _problem_text(shortfall), _DOUBTFUL)
     if trial.problem is not None:
-        yield _row("connection", _problem_text(trial.problem), _BAD)
+        yield row("connection", _problem_text(trial.problem), _BAD)
     if (outcome := trial.outcome) is not None:
         style = _DOUBTFUL if outcome.level is TLSLevel.NONE else _GOOD
-        yield _row("connection", f"{trial.peer_address}: {outcome}", style)
+        yield row("connection", f"{trial.peer_address}: {outcome}", style)
     for statement in trial.fallen_short:
-        yield _row("not met", str(statement), _DOUBTFUL)
+        yield row("not met", str(statement), _DOUBTFUL)
 
 
 def _result_rows(explained: ExplainedDestination) -> Iterator[Row]:
     if not explained.can_validate:
-        yield _row(
+        yield row(
             "DNSSEC",
             "unknown: no name server on loopback was asked, and others are not believed about it. "
             "Whether DANE applies cannot be told.",
             _DOUBTFUL,
         )
     if explained.left_out:
-        yield _row("left out", f"{explained.left_out} more servers were not examined")
+        yield row("left out", f"{explained.left_out} more servers were not examined")
     yield _action_row(explained.action)
     style, words = _VERDICTS[explained.verdict]
-    yield _row("verdict", words, style)
+    yield row("verdict", words, style)
 
 
 def _action_row(action: Action) -> Row:
-    return _row("sender", f"would {action.value}", _ACTION_STYLES[action])
+    return row("sender", f"would {action.value}", _ACTION_STYLES[action])
 
 
 def _problem_text(problem: MailError) -> str:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from postseal.audit.report.plain import terminal_safe
 from postseal.errors import InvalidInput, MailError
 
 __all__ = ["errors_as_lines", "show", "show_error", "terminal_safe"]
@@ -40,8 +41,3 @@ def show_error(error: MailError) -> None:
     line = Text("error: ", style="bold red")
     line.append(terminal_safe(str(error)), style="not bold default")
     _errors.print(line)
-
-
-def terminal_safe(text: str) -> str:
-    """Text of strangers without what a terminal would obey."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)

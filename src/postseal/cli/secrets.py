@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postseal.cli.examining import ExitStatus, examination
+from postseal.audit.exit_codes import ExitCode
+from postseal.cli.examining import examination
 from postseal.cli.output import errors_as_lines, show
 from postseal.errors import InvalidInput
 from postseal.secrets.provider import SecretReference
@@ -73,9 +74,9 @@ def check(
             _show(result, now)
     weights = {result.weight for result in results}
     if Weight.PROBLEM in weights:
-        raise typer.Exit(ExitStatus.FINDINGS)
+        raise typer.Exit(ExitCode.FINDINGS)
     if Weight.UNKNOWN in weights:
-        raise typer.Exit(ExitStatus.INCONCLUSIVE)
+        raise typer.Exit(ExitCode.INCONCLUSIVE)
 
 
 @secrets.command("new-key")

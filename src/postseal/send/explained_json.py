@@ -22,7 +22,7 @@ from postseal.tls.mta_sts import MTAStsPolicy
 from postseal.tls.reports.writing import JSONValue
 from postseal.tls.tlsa import TLSA
 
-__all__ = ["explained_json", "record_text"]
+__all__ = ["explained_json", "lookup_json", "outcome_json", "record_text"]
 
 _VERSION: Final = 1
 _SANCTIONS: Final = (Stance.DEFERS, Stance.REFUSES)
@@ -37,7 +37,7 @@ def explained_json(explained: ExplainedDestination) -> dict[str, JSONValue]:
         "can_validate": explained.can_validate,
         "action": explained.action.value,
         "verdict": explained.verdict.value,
-        "lookups": [_lookup(one) for one in explained.lookups],
+        "lookups": [lookup_json(one) for one in explained.lookups],
         "mta_sts": _mta_sts(explained.mta_sts),
         "servers": [_server(one) for one in explained.servers],
         "servers_left_out": explained.left_out,
@@ -59,7 +59,8 @@ def record_text(record: ResourceRecord) -> str:
             return str(record)
 
 
-def _lookup(one: RecordedLookup) -> JSONValue:
+def lookup_json(one: RecordedLookup) -> JSONValue:
+    """Give one question to the DNS as JSON."""
     answer = one.answer
     return {
         "type": one.lookup.value,
@@ -89,7 +90,7 @@ def _server(server: ExplainedServer) -> JSONValue:
         "preference": server.preference,
         "action": server.action.value,
         "verdict": server.verdict.value,
-        "lookups": [_lookup(one) for one in server.lookups],
+        "lookups": [lookup_json(one) for one in server.lookups],
         "dane": _dane(server.dane),
         "decision": _decision(server.decision),
         "connection": _trial(server.trial),
@@ -147,14 +148,15 @@ def _trial(trial: Trial | None) -> JSONValue:
         return None
     return {
         "peer_address": trial.peer_address or None,
-        "tls": _outcome(trial.outcome),
+        "tls": outcome_json(trial.outcome),
         "shortfalls": [_error(one) for one in trial.shortfalls],
         "fallen_short": [_statement(one) for one in trial.fallen_short],
         "error": _error(trial.problem),
     }
 
 
-def _outcome(outcome: TLSOutcome | None) -> JSONValue:
+def outcome_json(outcome: TLSOutcome | None) -> JSONValue:
+    """Give what a handshake gave as JSON."""
     if outcome is None:
         return None
     return {

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from postseal.address import ascii_domain
 from postseal.dns import (
     MX,
+    SRV,
     Answer,
     BogusAnswer,
     Lookup,
@@ -119,6 +120,10 @@ class MemoryResolver(Resolver):
 
     async def txt(self, name: str) -> Answer[str]:
         return self._ask(Lookup.TXT, name, str)
+
+    async def srv(self, name: str) -> Answer[SRV]:
+        answer = self._ask(Lookup.SRV, name, SRV)
+        return replace(answer, records=tuple(sorted(answer.records)))
 
     def _ask(self, lookup: Lookup, name: str, *kinds: type[T]) -> Answer[T]:
         at = _canonical(name)

@@ -1,4 +1,4 @@
-"""Mailers sign: what arrives verifies by dkimpy, whatever the server takes and however it is sent."""
+"""Mailers sign: what arrives verifies by dkimpy, whatever the server takes, however it is sent."""
 
 from __future__ import annotations
 

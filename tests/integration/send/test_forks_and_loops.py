@@ -67,8 +67,7 @@ def test_the_tls_of_the_parent_goes_on_where_it_stood(certificates: Certificates
 
     def script(talk: Talk) -> None:
         starttls(talk, certificates.context())
-        for _ in range(2):
-            bodies.append(take_message(talk))
+        bodies.extend(take_message(talk) for _ in range(2))
         take_quit(talk)
 
     with (

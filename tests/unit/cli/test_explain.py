@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
+from postseal.audit.exit_codes import ExitCode
 from postseal.cli.app import app
-from postseal.cli.examining import ExitStatus, examination
+from postseal.cli.examining import examination
 from postseal.cli.explain import tls
 from postseal.cli.explained_text import explained_text
 from postseal.cli.layout import Row, Section, print_sections
@@ -54,7 +55,7 @@ NOBODY = ("--resolver", "127.0.0.1:1", "--timeout", "0.1")
 )
 def test_what_is_no_domain_is_explained(domain: str, told: str) -> None:
     ran = CliRunner().invoke(app, ["explain", "tls", *NOBODY, "--", domain])
-    assert ran.exit_code == ExitStatus.USAGE
+    assert ran.exit_code == ExitCode.USAGE
     assert ran.stderr.startswith("error: ")
     assert told in ran.stderr
     assert "\x1b" not in ran.output
@@ -77,20 +78,20 @@ def test_what_is_no_domain_is_explained(domain: str, told: str) -> None:
 )
 def test_a_wrong_option_is_refused_before_anything_is_asked(options: list[str]) -> None:
     ran = CliRunner().invoke(app, ["explain", "tls", "example.com", *options])
-    assert ran.exit_code == ExitStatus.USAGE
+    assert ran.exit_code == ExitCode.USAGE
     assert ran.stdout == ""
 
 
 def test_a_name_server_that_is_not_there_makes_it_inconclusive() -> None:
     ran = CliRunner().invoke(app, ["explain", "tls", "Example.COM.", *NOBODY])
-    assert ran.exit_code == ExitStatus.INCONCLUSIVE
+    assert ran.exit_code == ExitCode.INCONCLUSIVE
     assert ran.stdout.startswith("Mail to example.com\n")
     assert "would defer" in ran.stdout
 
 
 def test_without_its_packages_it_says_what_to_install() -> None:
     ran = run_without("dns", "explain", "tls", "example.com")
-    assert ran.returncode == ExitStatus.INCONCLUSIVE
+    assert ran.returncode == ExitCode.INCONCLUSIVE
     assert "needs the package dns" in ran.stderr
     assert "pip install 'postseal[mx]'" in ran.stderr
 
@@ -98,22 +99,22 @@ def test_without_its_packages_it_says_what_to_install() -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (InvalidURL("wrong"), ExitStatus.USAGE),
-        (MailError("no"), ExitStatus.INCONCLUSIVE),
-        (MissingExtra("no"), ExitStatus.INCONCLUSIVE),
-        (ZeroDivisionError("a defect"), ExitStatus.INTERNAL_ERROR),
-        (typer.Exit(1), ExitStatus.FINDINGS),
+        (InvalidURL("wrong"), ExitCode.USAGE),
+        (MailError("no"), ExitCode.INCONCLUSIVE),
+        (MissingExtra("no"), ExitCode.INCONCLUSIVE),
+        (ZeroDivisionError("a defect"), ExitCode.INTERNAL),
+        (typer.Exit(1), ExitCode.FINDINGS),
     ],
 )
 def test_each_end_has_a_status(
-    error: Exception, status: ExitStatus, capsys: pytest.CaptureFixture[str]
+    error: Exception, status: ExitCode, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as ended, examination():
         raise error
     assert ended.value.exit_code == status
     said = capsys.readouterr()
     assert said.out == ""
-    assert ("Traceback" in said.err) is (status is ExitStatus.INTERNAL_ERROR)
+    assert ("Traceback" in said.err) is (status is ExitCode.INTERNAL)
 
 
 def test_the_page_names_all_options() -> None:

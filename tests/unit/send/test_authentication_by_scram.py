@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import TypeVar
 
 import pytest
 
@@ -26,6 +27,8 @@ from postseal.smtp.sasl import (
     ServerStep,
     Succeeded,
 )
+
+T = TypeVar("T")
 
 PASSWORD = "correct horse battery staple"
 SALT = b"0123456789abcdef"
@@ -69,6 +72,9 @@ class Server:
             return self._reply(mechanism.receive(command.initial_response))
         assert isinstance(command, AuthResponse)
         return self._reply(self._mechanism.receive(command.response))
+
+    async def ask_keeper(self, ask: Callable[[float], T], *, deadline: float) -> T:
+        return ask(deadline)
 
     def _reply(self, step: ServerStep) -> Reply:
         if isinstance(step, RecordNeeded):
