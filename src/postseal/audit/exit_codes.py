@@ -6,7 +6,10 @@ from enum import IntEnum, unique
 
 from postseal.audit.findings import Finding, Outcome, Severity
 
-__all__ = ["ExitCode", "exit_code"]
+__all__ = ["CONTROL_TAG", "ExitCode", "exit_code"]
+
+CONTROL_TAG = "control"
+"""The tag of a check which shows that others mean something; passing it says nothing else."""
 
 
 @unique
@@ -21,8 +24,10 @@ class ExitCode(IntEnum):
     INTERNAL = 4
 
 
-def exit_code(findings: tuple[Finding, ...], *, fail_on: Severity) -> ExitCode:
-    """Sum up the findings that count: those neither in the baseline nor suppressed.
+def exit_code(
+    findings: tuple[Finding, ...], *, fail_on: Severity, set_aside: tuple[Finding, ...] = ()
+) -> ExitCode:
+    """Sum up the findings that count; those in the baseline and the suppressed are `set_aside`.
 
     A failure of the auditor outranks what it found, what it found outranks what it could not
     tell, and where nothing was checked nothing is clean.
@@ -31,6 +36,10 @@ def exit_code(findings: tuple[Finding, ...], *, fail_on: Severity) -> ExitCode:
         return ExitCode.INTERNAL
     if any(f.outcome is Outcome.FAILED and f.severity >= fail_on for f in findings):
         return ExitCode.FINDINGS
-    told = [f for f in findings if f.outcome in (Outcome.PASSED, Outcome.FAILED)]
+    told = any(
+        finding.outcome in (Outcome.PASSED, Outcome.FAILED)
+        and CONTROL_TAG not in finding.check.tags
+        for finding in (*findings, *set_aside)
+    )
     undecided = any(finding.outcome is Outcome.INCONCLUSIVE for finding in findings)
     return ExitCode.INCONCLUSIVE if undecided or not told else ExitCode.CLEAN

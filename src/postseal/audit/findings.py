@@ -94,8 +94,9 @@ class Finding:
     """What one check said of one subject.
 
     `subject` names what was checked, such as a command or `smtp://host:25`; `verdict` is the
-    audit's own word for the outcome, and `message` a sentence of what happened. `severity` and
-    `remedy` are the check's unless this subject gave reason for others.
+    audit's own word for the outcome, and `message` a sentence of what happened. `stimulus` is what
+    the check confronted the subject with, where it did more than look. `severity` and `remedy` are
+    the check's unless this subject gave reason for others.
     """
 
     check: Check
@@ -103,6 +104,7 @@ class Finding:
     outcome: Outcome
     verdict: str
     message: str
+    stimulus: str = ""
     evidence: tuple[Evidence, ...] = ()
     location: Location | None = None
     own_severity: Severity | None = None

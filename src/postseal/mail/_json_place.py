@@ -6,7 +6,7 @@ import json
 from base64 import b64decode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NoReturn, TypeVar
 
@@ -100,11 +100,15 @@ class Place:
             self._fail(_A_DATE)
 
     def moment(self) -> datetime:
-        """Read a date that is there and has an offset."""
+        """Read a date that is there and has an offset, in UTC."""
         moment = self.date()
         if moment is None or moment.utcoffset() is None:
             self._fail(_A_DATE)
-        return moment
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            # At the ends of the calendar.
+            self._fail(_A_DATE)
 
     def octets(self) -> bytes:
         """Read base64."""
