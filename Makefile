@@ -15,11 +15,11 @@ $(shell rm -rf $(stamps))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench fuzz docs lock coverage clean
+.PHONY: help serve test check format bench fuzz docs lab-report lock coverage clean
 
 help: ## show this list
 	@echo "make TARGET [ARGS='...'] [PYTHON=python3.12]"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 serve: $(stamps)/serve ## run the platform on embedded defaults (ARGS go to postseal serve)
 	@$(bin)/postseal serve $(ARGS)
@@ -27,6 +27,7 @@ serve: $(stamps)/serve ## run the platform on embedded defaults (ARGS go to post
 test: $(stamps)/dev ## run the tests (ARGS go to pytest; as root on Debian, installs what they need)
 	@scripts/system-packages --try
 	@scripts/node-packages --try
+	@scripts/lab-clients --try
 	@$(bin)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(stamps)/dev ## lint, format check, types, rings, house rules
@@ -48,6 +49,12 @@ fuzz: $(stamps)/fuzz ## look for inputs that break an invariant (ARGS go to pyth
 docs: $(stamps)/docs ## build the documentation into site/
 	@$(bin)/mkdocs build --quiet --strict --site-dir site
 	@echo "site/index.html"
+
+lab-report: $(stamps)/dev ## put real mail clients before the attack lab and write docs/lab-report.md (takes minutes)
+	@scripts/system-packages --try
+	@scripts/node-packages --try
+	@scripts/lab-clients --try
+	@$(bin)/python -m tests.parts.lab_report $(ARGS)
 
 coverage: $(stamps)/dev ## run the tests and show which lines and branches they miss
 	@$(bin)/coverage run -m pytest $(ARGS)

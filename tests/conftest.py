@@ -30,6 +30,7 @@ PARTS = {
     "saslpasswd2": ("saslpasswd2",),
     "smtp-sink": ("smtp-sink",),
     "smtp-source": ("smtp-source",),
+    "stunnel4": ("stunnel4",),
     "swaks": ("swaks",),
     "tinyproxy": ("tinyproxy",),
     "unbound": ("unbound",),

@@ -1,4 +1,4 @@
-"""What clients share: 20 asyncio connections of either library, kept open, and their messages."""
+"""What clients share: asyncio connections of either library, kept open, and their messages."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["outgoing", "send_by_aiosmtplib", "send_by_async_mailer"]
 
 _CONNECTIONS = 20
+"""Unless a case says otherwise."""
 
 
 def outgoing(size: int) -> Iterator[Outgoing]:
@@ -29,8 +30,8 @@ def outgoing(size: int) -> Iterator[Outgoing]:
         yield Outgoing(envelope=envelope, content=[message])
 
 
-def send_by_async_mailer(server: Server, size: int) -> float:
-    """Send `size` messages through one mailer with 20 connections; return messages per second.
+def send_by_async_mailer(server: Server, size: int, *, connections: int = _CONNECTIONS) -> float:
+    """Send `size` messages through one mailer; return messages per second.
 
     Where the server has a CA file, under STARTTLS and verified.
     """
@@ -44,7 +45,7 @@ def send_by_async_mailer(server: Server, size: int) -> float:
         else:
             url = f"smtp+insecure://127.0.0.1:{server.port}"
         mailer = AsyncMailer(
-            url, pool=PoolOptions(max_connections=_CONNECTIONS), ca_file=server.ca_file
+            url, pool=PoolOptions(max_connections=connections), ca_file=server.ca_file
         )
         async with mailer:
             async for sent in mailer.send_many(outgoing(size)):
@@ -54,8 +55,8 @@ def send_by_async_mailer(server: Server, size: int) -> float:
     return size / asyncio.run(run())
 
 
-def send_by_aiosmtplib(server: Server, size: int) -> float:
-    """Send `size` messages over 20 clients that stay connected; return messages per second."""
+def send_by_aiosmtplib(server: Server, size: int, *, connections: int = _CONNECTIONS) -> float:
+    """Send `size` messages, with a client that stays connected in each task; return the rate."""
     import ssl
 
     import aiosmtplib
@@ -80,7 +81,7 @@ def send_by_aiosmtplib(server: Server, size: int) -> float:
         started = time.perf_counter()
         context = ssl.create_default_context(cafile=server.ca_file) if server.ca_file else None
         async with asyncio.TaskGroup() as group:
-            for _ in range(_CONNECTIONS):
+            for _ in range(connections):
                 group.create_task(work(context))
         return time.perf_counter() - started
 

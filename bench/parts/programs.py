@@ -48,12 +48,12 @@ def postfix_version() -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def node_version() -> str:
-    """Return the version of npm's smtp-server and of the Node.js that runs it."""
+def node_version(package: str = "smtp-server") -> str:
+    """Return the version of a package of npm and of the Node.js that runs it."""
     node = find_program("node", installer="scripts/node-packages")
-    about = NODE_FOLDER / "node_modules" / "smtp-server" / "package.json"
+    about = NODE_FOLDER / "node_modules" / package / "package.json"
     if not about.exists():
-        raise MissingPart("npm's smtp-server is not installed (scripts/node-packages)")
+        raise MissingPart(f"npm's {package} is not installed (scripts/node-packages)")
     running = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
     own = json.loads(about.read_text(encoding="utf-8"))["version"]
     return f"{own} on Node.js {running.stdout.strip()}"

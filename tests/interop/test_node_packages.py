@@ -15,5 +15,6 @@ def test_every_package_is_pinned_by_a_hash_and_no_address() -> None:
     for package in packages:
         assert package["integrity"].startswith("sha512-")
         assert "hasInstallScript" not in package
-    # What is asked for is one version, not a range.
-    assert all(version[0].isdigit() for version in own["dependencies"].values())
+    # What is asked for is one version, not a range; a second one of a package has another name.
+    for version in own["dependencies"].values():
+        assert version.removeprefix("npm:nodemailer@")[0].isdigit()

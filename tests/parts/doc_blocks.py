@@ -1,4 +1,4 @@
-"""Code on a page of the documentation that says that it is tested."""
+"""Code on pages of the documentation, which the tests run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 _PAGES = Path(__file__).resolve().parent.parent.parent / "docs"
+_PYTHON = re.compile(
+    r"^(<!-- not run: (?:.+) -->\n)?```python\n(.*?)^```$", re.DOTALL | re.MULTILINE
+)
 
 
 def block_of_page(page: str, name: str) -> str:
@@ -16,3 +19,22 @@ def block_of_page(page: str, name: str) -> str:
     assert len(found) == 1, f"{page} has {len(found)} blocks named {name!r}"
     block: str = found[0]
     return block
+
+
+def examples_of_page(page: str) -> list[str]:
+    """Give all blocks of Python but those behind ``<!-- not run: reason -->``.
+
+    Each is preceded by as many empty lines as it stands below, so that tracebacks name its lines.
+    """
+    text = (_PAGES / page).read_text(encoding="utf-8")
+    return [
+        "\n" * text.count("\n", 0, found.start(2)) + found[2]
+        for found in _PYTHON.finditer(text)
+        if found[1] is None
+    ]
+
+
+def run_examples(page: str, names: dict[str, object], *, only: slice = slice(None)) -> None:
+    """Run the examples of a page in their order, all with the same `names`."""
+    for example in examples_of_page(page)[only]:
+        exec(compile(example, str(_PAGES / page), "exec", dont_inherit=True), names)

@@ -78,6 +78,8 @@ class ClientAudit:
             host=self.host,
             patience=self.patience,
             parallel=self.parallel,
+            # A machine under load must not make a client look as if it hung.
+            shortest=10.0,
         )
         started = datetime.now(UTC)
         with tempfile.TemporaryDirectory(prefix="postseal-lab-") as directory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+from collections.abc import Iterable, Mapping
 from email.message import EmailMessage
 
 from postseal.errors import InvalidHeader, InvalidInput
@@ -29,7 +30,14 @@ _NOT_KEPT = frozenset(
 )
 
 
-def message_from_email(email: EmailMessage, *, clock: Clock, random: RandomSource) -> Message:
+def message_from_email(
+    email: EmailMessage,
+    *,
+    tags: Iterable[str],
+    metadata: Mapping[str, str] | Iterable[tuple[str, str]],
+    clock: Clock,
+    random: RandomSource,
+) -> Message:
     """Compose a message of what another holds; `Message.from_email` has the contract."""
     received = _read(email)
     contents = contents_of(received)
@@ -54,6 +62,8 @@ def message_from_email(email: EmailMessage, *, clock: Clock, random: RandomSourc
         in_reply_to=filter(is_foreign_id, received.in_reply_to),
         references=filter(is_foreign_id, received.references),
         headers=_other_headers(received),
+        tags=tags,
+        metadata=metadata,
         date=received.date,
         message_id=_own_id(received),
         clock=clock,

@@ -191,7 +191,13 @@ class Message:
 
     @classmethod
     def from_email(
-        cls, email: EmailMessage, *, clock: Clock = local_now, random: RandomSource = random_octets
+        cls,
+        email: EmailMessage,
+        *,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        clock: Clock = local_now,
+        random: RandomSource = random_octets,
     ) -> Message:
         """Take over a message that was composed with the standard library.
 
@@ -203,7 +209,7 @@ class Message:
         """
         from postseal.mail.email_message import message_from_email
 
-        return message_from_email(email, clock=clock, random=random)
+        return message_from_email(email, tags=tags, metadata=metadata, clock=clock, random=random)
 
     @classmethod
     def from_json(cls, text: str | bytes, *, max_octets: int = 64 * 1024 * 1024) -> Message:

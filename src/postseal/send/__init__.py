@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from postseal.send.hooks import Hooks
     from postseal.send.mailer import Mailer
     from postseal.send.many import Order
+    from postseal.send.oauth import oauth_tokens
+    from postseal.send.oauth_grants import ClientCredentials, RefreshToken, ServiceAccount
     from postseal.send.outgoing import Framing, Outgoing
     from postseal.send.pending import Sent
     from postseal.send.pool_options import PoolOptions
@@ -52,6 +54,12 @@ else:
             "postseal.send.failover": ("Failover",),
             "postseal.send.mailer": ("Mailer",),
             "postseal.send.many": ("Order",),
+            "postseal.send.oauth": ("oauth_tokens",),
+            "postseal.send.oauth_grants": (
+                "ClientCredentials",
+                "RefreshToken",
+                "ServiceAccount",
+            ),
             "postseal.send.outgoing": (
                 "Framing",
                 "Outgoing",
@@ -86,6 +94,7 @@ else:
 
 __all__ = [
     "AsyncMailer",
+    "ClientCredentials",
     "Conversion",
     "DeliverBy",
     "DeliverByMode",
@@ -108,12 +117,15 @@ __all__ = [
     "PoolOptions",
     "Proxy",
     "Rate",
+    "RefreshToken",
     "Refusal",
     "RetryPolicy",
     "ReturnContent",
     "Sent",
+    "ServiceAccount",
     "Timeouts",
     "Transport",
     "Verification",
+    "oauth_tokens",
     "outbox",
 ]

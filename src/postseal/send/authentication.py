@@ -29,22 +29,22 @@ __all__ = ["Dialogue", "Login", "PasswordReplaced", "TokenSource", "authenticate
 
 T = TypeVar("T")
 
-TokenSource: TypeAlias = Callable[[], Secret | str | Awaitable[Secret | str]]
-"""Fetches an OAuth 2.0 access token; called for each connection that is made.
+TokenSource: TypeAlias = "SecretSource | Callable[[], Secret | str | Awaitable[Secret | str]]"
+"""Where an OAuth 2.0 access token comes from: `oauth_tokens`, or a callable of the application's.
 
-It keeps its token until that expires, and bounds its own waiting. What it returns may be awaitable
-where an event loop runs.
+A callable is called for each connection that is made. It keeps its token until that expires, and
+bounds its own waiting. What it returns may be awaitable where an event loop runs.
 """
 
 
 class PasswordReplaced(AuthError):
-    """The server refused a password that has been replaced since; another login takes the new."""
+    """The server refused a password or token that was replaced since; a new login takes the new."""
 
     _may_pass = True
 
     @property
     def is_temporary(self) -> bool:
-        """True: the password is another one now."""
+        """True: it is another one now."""
         return True
 
 
@@ -52,8 +52,8 @@ class PasswordReplaced(AuthError):
 class Login:
     """What a client proves itself with: a password, a token, or the certificate it has shown.
 
-    A password that is a `SecretSource` is asked for at each login. `mechanisms`, where given, are
-    the names of those that may be used.
+    One that is a `SecretSource` is asked for at each login. `mechanisms`, where given, are the
+    names of those that may be used.
     """
 
     password: Secret | SecretSource | None
@@ -82,18 +82,22 @@ class Login:
         """True when there is nothing else to log in by."""
         return self.password is None and self.token is None
 
+    @property
+    def _kind(self) -> str:
+        return "password" if self.token is None else "token"
+
     async def fetch(self, dialogue: Dialogue, *, deadline: float) -> Secret | None:
         """Get what must not be shown; None where the certificate is all there is.
 
         Raises `SecretError` where it cannot be had.
         """
-        if self.token is not None:
-            given = self.token()
+        source = self.password if self.token is None else self.token
+        if source is None or isinstance(source, Secret):
+            return source
+        if callable(source):
+            given = source()
             token = await given if isawaitable(given) else given
             return Secret(token) if isinstance(token, str) else token
-        if self.password is None or isinstance(self.password, Secret):
-            return self.password
-        source = self.password
         version = await dialogue.ask_keeper(
             lambda seconds: source.get(timeout=seconds), deadline=deadline
         )
@@ -102,9 +106,9 @@ class Login:
     async def after_refusal(
         self, error: AuthError, secret: Secret | None, dialogue: Dialogue, *, deadline: float
     ) -> AuthError:
-        """Tell what a failed login comes to: it is another one where the password was replaced."""
-        source = self.password
-        if secret is None or source is None or isinstance(source, Secret):
+        """Tell what a failed login comes to: another error where there is another secret by now."""
+        source = self.password if self.token is None else self.token
+        if secret is None or source is None or isinstance(source, Secret) or callable(source):
             return error
         if not _is_refusal(error):
             return error
@@ -113,7 +117,7 @@ class Login:
                 lambda seconds: source.replace(secret, timeout=seconds), deadline=deadline
             )
         except SecretError as failure:
-            error.hint = f"Whether there is a newer password is not known: {failure}"
+            error.hint = f"Whether there is a newer {self._kind} is not known: {failure}"
             return error
         if newer is None:
             return error
@@ -123,7 +127,7 @@ class Login:
             host=error.host,
             code=error.code,
             enhanced_code=error.enhanced_code,
-            hint="The password was replaced meanwhile: log in again.",
+            hint=f"The {self._kind} was replaced meanwhile: log in again.",
         )
 
     def credentials(self, endpoint: Endpoint, secret: Secret | None) -> Credentials:
@@ -144,7 +148,7 @@ class Login:
         if username or self.is_by_certificate:
             return
         raise AuthError(
-            f"a {'password' if self.token is None else 'token'} was given, but no user",
+            f"a {self._kind} was given, but no user",
             phase=Phase.AUTH,
             hint="Write the user into the URL: smtp://user@host.",
         )

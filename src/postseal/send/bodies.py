@@ -39,6 +39,7 @@ class DataBody:
         self._deadline = deadline
         self._block.clear()
         self._size = 0
+        self._connection.heed_farewell()
         async for piece in pieces_of(content):
             await self._put(piece)
         await self._connection.check_silence(deadline=deadline)

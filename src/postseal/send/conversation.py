@@ -69,6 +69,7 @@ class Conversation:
 
     def encode(self, *commands: Command) -> bytes:
         """Give the octets of commands, to be written next in one flight."""
+        self.heed_farewell()
         try:
             octets = self._session.send(*commands)
         except MailError as error:
@@ -117,6 +118,11 @@ class Conversation:
                 raise _farewell(received)
             replies.append(received.reply)
         return replies
+
+    def heed_farewell(self) -> None:
+        """Raise `Disconnected` for a 421 that came right behind another reply."""
+        if self._replies and (last := self._replies[-1]).command is None and last.reply.code == 421:
+            raise _farewell(last)
 
     async def check_silence(self, *, deadline: float) -> None:
         """Raise what the server says although nothing is due, such as a verdict given too early.

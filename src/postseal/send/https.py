@@ -43,7 +43,7 @@ class HTTPSRequest:
 
 @dataclass(frozen=True, slots=True)
 class HTTPSResponse:
-    """What it said. The body of a response other than 2xx is not read and empty here."""
+    """What it said. A body that nobody wanted to read is empty here."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -62,10 +62,12 @@ async def exchange(
     trust: Trust | None = None,
     deadline: float,
     max_size: int,
+    read_statuses: range = range(200, 300),
 ) -> HTTPSResponse:
     """Make a request over a new connection, whose peer must be the host by `trust`.
 
-    `deadline` is on the network's clock and for all of it, `max_size` in octets for the body.
+    `deadline` is on the network's clock and for all of it, `max_size` in octets for the body, which
+    is read where the status is one of `read_statuses`.
     Raises `HTTPSFailed` for a body that is larger or that a cut may have shortened and for what is
     no HTTP; `TLSError`, `TimedOut`, `ConnectError` and `Disconnected`; and `MissingExtra`.
     """
@@ -86,6 +88,7 @@ async def exchange(
                 trust=trust or Trust.system(),
                 deadline=deadline,
                 max_size=max_size,
+                read_statuses=read_statuses,
             )
         except h11.RemoteProtocolError as error:
             raise HTTPSFailed(f"the server does not speak HTTP: {error}") from None
@@ -104,6 +107,7 @@ async def _exchange(
     trust: Trust,
     deadline: float,
     max_size: int,
+    read_statuses: range,
 ) -> HTTPSResponse:
     import h11
 
@@ -117,7 +121,7 @@ async def _exchange(
         # RFC 9110 15.2: 1xx responses may come before.
         continue
     body = b""
-    if 200 <= head.status_code < 300:
+    if head.status_code in read_statuses:
         while isinstance(event := await reader.event(), h11.Data):
             body += event.data
             if len(body) > max_size:

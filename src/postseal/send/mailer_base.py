@@ -55,8 +55,9 @@ class MailerBase(ABC):
     that stand in for each other; `mx:` goes to the recipients' own servers; `sendmail:`,
     `file:///dir`, `console:` and `memory:` are ways without a server, and any `Transport` is one.
 
-    With a user in the URL goes a `password`, or a `token` that is fetched for each connection;
-    either leaves only for a server that was verified, or over loopback. `mechanisms` narrows the
+    With a user in the URL goes a `password`, or a `token` (`oauth_tokens`, or a callable that is
+    called for each connection); either leaves only for a server that was verified, or over
+    loopback. `mechanisms` narrows the
     SASL mechanisms down to some names; with EXTERNAL among them the client's certificate is what it
     logs in by. `local_name` is said with EHLO, by default the connection's address;
     `local_address` is the address of this machine's that connections come from. `proxy` is what to

@@ -1,14 +1,15 @@
 """What a ClientHello asks for, read before the handshake begins (RFC 8446 4.1.2).
 
 The server needs the name to choose a certificate, and the protocols to refuse what is not for it.
-OpenSSL judges the rest: what cannot be read here is left to it.
+OpenSSL judges the rest: what cannot be read here is left to it. The rest is read for those who
+answer by hand.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 __all__ = ["ClientHello", "ClientHelloReader", "UnreadableHello", "is_server_name"]
@@ -22,7 +23,8 @@ _RECORD_HEADER: Final = 5
 _MESSAGE_HEADER: Final = 4
 # A ticket may have 64 KiB, but nobody's has.
 _MAX_MESSAGE: Final = 32 * 1024
-_VERSION_AND_RANDOM: Final = 2 + 32
+_VERSION: Final = 2
+_VERSION_AND_RANDOM: Final = _VERSION + 32
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
 _MAX_NAME: Final = 253
 
@@ -33,10 +35,19 @@ class UnreadableHello(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """`server_name` in lower case, None where none was sent; `protocols` as ALPN offered them."""
+    """`server_name` in lower case, None where none was sent; `protocols` as ALPN offered them.
+
+    `extensions` hold what the client sent by their numbers, and `message` is all of it, with the
+    header of handshake messages.
+    """
 
     server_name: str | None = None
     protocols: tuple[bytes, ...] = ()
+    random: bytes = field(default=b"", compare=False)
+    session_id: bytes = field(default=b"", compare=False)
+    suites: tuple[int, ...] = field(default=(), compare=False)
+    extensions: tuple[tuple[int, bytes], ...] = field(default=(), compare=False)
+    message: bytes = field(default=b"", repr=False, compare=False)
 
 
 def is_server_name(name: str) -> bool:
@@ -79,21 +90,32 @@ class ClientHelloReader:
             raise UnreadableHello("too long")
         if len(message) < end:
             return None
-        return _read(bytes(message[_MESSAGE_HEADER:end]))
+        return _read(bytes(message[:end]))
 
 
-def _read(body: bytes) -> ClientHello:
-    position = _VERSION_AND_RANDOM
-    # legacy_session_id, cipher_suites, legacy_compression_methods
-    for width in (1, 2, 1):
-        _, position = _vector(body, position, width)
+def _read(message: bytes) -> ClientHello:
+    body = message[_MESSAGE_HEADER:]
+    random = body[_VERSION:_VERSION_AND_RANDOM]
+    session_id, position = _vector(body, _VERSION_AND_RANDOM, 1)
+    suites, position = _vector(body, position, 2)
+    # legacy_compression_methods
+    _, position = _vector(body, position, 1)
     name, protocols = None, tuple[bytes, ...]()
-    for kind, content in _extensions(body, position):
+    extensions = tuple(_extensions(body, position))
+    for kind, content in extensions:
         if kind == _SERVER_NAME:
             name = _server_name(content)
         elif kind == _PROTOCOLS:
             protocols = tuple(_vectors(_vector(content, 0, 2)[0], 1))
-    return ClientHello(name, protocols)
+    return ClientHello(
+        name,
+        protocols,
+        random=random,
+        session_id=session_id,
+        suites=tuple(int.from_bytes(suites[at : at + 2]) for at in range(0, len(suites), 2)),
+        extensions=extensions,
+        message=message,
+    )
 
 
 def _extensions(body: bytes, position: int) -> Iterator[tuple[int, bytes]]:

@@ -49,7 +49,11 @@ def resumable_session(
     `resumed` is what the connection itself was resumed from. In TLS 1.3 the ticket comes behind
     the handshake: ask once plaintext was received.
     """
-    session = peer.session
+    try:
+        session = peer.session
+    except ValueError:
+        # Python keeps no session that takes 64 KiB; certificates with many names make it so long.
+        return None
     if session is None or not (session.has_ticket or session.id):
         return None
     expires = session.time + min(float(session.timeout), _LIFETIME)

@@ -16,7 +16,7 @@ require 'net/smtp'
 
 def with_net_smtp(starttls)
   smtp = Net::SMTP.new(HOST, PORT, tls: IMPLICIT, starttls: IMPLICIT ? false : starttls)
-  smtp.open_timeout = smtp.read_timeout = 5
+  smtp.open_timeout = smtp.read_timeout = 2
   text = "From: #{told('from')}\r\nTo: #{told('to')}\r\nSubject: #{told('subject')}\r\n\r\n#{told('body')}\r\n"
   smtp.start('client.example', USER, PASSWORD, :plain) do |session|
     session.send_message(text, told('from'), told('to'))
@@ -28,7 +28,7 @@ def with_mail(**settings)
   mail = Mail.new(from: told('from'), to: told('to'), subject: told('subject'), body: told('body'))
   mail.delivery_method(
     :smtp, address: HOST, port: PORT, user_name: USER, password: PASSWORD, authentication: :plain,
-           tls: IMPLICIT, open_timeout: 5, read_timeout: 5, **settings
+           tls: IMPLICIT, open_timeout: 2, read_timeout: 2, **settings
   )
   mail.deliver!
 end

@@ -16,9 +16,9 @@ createTransport({
     port: Number(told('port')),
     secure: told('mode') === 'implicit',
     auth: { user: told('user'), pass: told('password') },
-    connectionTimeout: 5000,
-    greetingTimeout: 5000,
-    socketTimeout: 5000,
+    connectionTimeout: 2000,
+    greetingTimeout: 2000,
+    socketTimeout: 2000,
     ...JSON.parse(options),
     tls: { ca: readFileSync(told('ca_file')), ...JSON.parse(options).tls }
 })

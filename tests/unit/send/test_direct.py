@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from ipaddress import ip_address
 from typing import Any
 
@@ -23,7 +24,10 @@ from postseal.errors import (
     StartTLSStripped,
 )
 from postseal.send import DeliveryOptions, Direct
+from postseal.send.policy_cache import CachedPolicy, MemoryPolicyCache
 from postseal.testing import MemoryNetwork, MemoryResolver
+from postseal.tls.mta_sts import MTAStsMode, MTAStsPolicy
+from postseal.tls.tlsa import TLSA, MatchingType, Selector, Usage
 from tests.parts.worlds import AnyMailer, World, in_each_world
 from tests.unit.send.dialogues import ADA, PIPELINING
 
@@ -227,3 +231,108 @@ def test_the_system_is_asked_where_no_resolver_is_given(world: World) -> None:
         return (await mailer.verify()).host
 
     assert world.mail("mx:", use) == "mx:"
+
+
+# -- what the domains publish ---------------------------------------------------------------------
+
+
+def publish_dane(names: MemoryResolver, host: str = "mx.one.example", *, port: int = 25) -> None:
+    names.add(f"_{port}._tcp.{host}", TLSA(Usage.DANE_EE, Selector.SPKI, MatchingType.FULL, b"key"))
+
+
+def keep_policy(*exchangers: str, mode: MTAStsMode = MTAStsMode.ENFORCE) -> MemoryPolicyCache:
+    policy = MTAStsPolicy(mode, exchangers, 7 * 86_400)
+    return MemoryPolicyCache(policies={"one.example": CachedPolicy("1", policy, time.time())})
+
+
+def announce_policy(names: MemoryResolver) -> MemoryResolver:
+    names.add("_mta-sts.one.example", "v=STSv1; id=1;")
+    return names
+
+
+@in_each_world
+def test_a_server_with_dane_gets_nothing_in_clear(world: World) -> None:
+    names = resolver()
+    publish_dane(names)
+    publish_dane(names, "mx2.one.example")
+    network = MemoryNetwork(PIPELINING, PIPELINING)
+    with pytest.raises(StartTLSStripped) as caught:
+        send(world, network, BOB, names=names)
+    assert caught.value.is_temporary
+    assert [stream.written for stream in network.streams] == [b"EHLO [192.0.2.1]\r\n"] * 2
+
+
+@in_each_world
+def test_dane_is_for_the_port_that_is_used(world: World) -> None:
+    names = resolver()
+    publish_dane(names, port=24)
+    network = MemoryNetwork(taken(BOB) + QUIT)
+    assert send(world, network, BOB, names=names).tls.level is TLSLevel.NONE
+    network = MemoryNetwork(PIPELINING, ConnectError("refused"))
+    with pytest.raises(StartTLSStripped):
+        send(world, network, BOB, names=names, port=24)
+
+
+@in_each_world
+def test_records_that_nobody_signed_are_no_dane(world: World) -> None:
+    names = resolver(authentic=False)
+    publish_dane(names)
+    network = MemoryNetwork(taken(BOB) + QUIT)
+    assert send(world, network, BOB, names=names).accepted == (BOB,)
+
+
+@in_each_world
+def test_a_server_whose_dane_cannot_be_found_out_is_not_used(world: World) -> None:
+    names = resolver()
+    publish_dane(names)
+    names.time_out("_25._tcp.mx.one.example")
+    network = MemoryNetwork(taken(BOB) + QUIT)
+    assert send(world, network, BOB, names=names).host == "mx2.one.example"
+    assert hosts(network) == ["mx2.one.example"]
+
+
+@in_each_world
+def test_an_enforced_policy_gets_nothing_in_clear(world: World) -> None:
+    network = MemoryNetwork(PIPELINING, PIPELINING)
+    names = announce_policy(resolver(authentic=False))
+    with pytest.raises(StartTLSStripped):
+        send(world, network, BOB, names=names, policies=keep_policy("*.one.example"))
+    assert [stream.written for stream in network.streams] == [b"EHLO [192.0.2.1]\r\n"] * 2
+
+
+@in_each_world
+def test_a_policy_that_was_kept_holds_where_its_record_is_suppressed(world: World) -> None:
+    names = resolver(authentic=False)
+    network = MemoryNetwork(PIPELINING, PIPELINING)
+    with pytest.raises(StartTLSStripped):
+        send(world, network, BOB, names=names, policies=keep_policy("*.one.example"))
+
+
+@in_each_world
+def test_servers_that_an_enforced_policy_does_not_name_are_not_used(world: World) -> None:
+    names, network = announce_policy(resolver(authentic=False)), MemoryNetwork()
+    with pytest.raises(PolicyNotMet):
+        send(world, network, BOB, names=names, policies=keep_policy("mx.elsewhere.example"))
+    assert not network.connected
+
+
+@in_each_world
+def test_a_policy_in_testing_mode_keeps_no_mail_back(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    policies = keep_policy("*.one.example", mode=MTAStsMode.TESTING)
+    names = announce_policy(resolver(authentic=False))
+    network = MemoryNetwork(PIPELINING, taken(BOB) + QUIT)
+    with caplog.at_level(logging.WARNING, "postseal.send"):
+        delivery = send(world, network, BOB, names=names, policies=policies)
+    assert delivery.accepted == (BOB,)
+    assert "the policy allows less" in caplog.text
+
+
+@in_each_world
+def test_the_policy_of_one_domain_is_not_anothers(world: World) -> None:
+    network = MemoryNetwork(PIPELINING, PIPELINING, taken(MAL) + QUIT)
+    names = announce_policy(resolver(authentic=False))
+    delivery = send(world, network, BOB, MAL, names=names, policies=keep_policy("*.one.example"))
+    assert delivery.accepted == (MAL,)
+    assert [one.recipient for one in delivery.refused] == [BOB]

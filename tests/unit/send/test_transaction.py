@@ -235,6 +235,27 @@ def test_421_ends_the_conversation_wherever_it_comes(world: World, phase: Phase)
 
 
 @in_each_world
+@pytest.mark.parametrize(
+    "before",
+    [
+        PLAIN + "C: MAIL FROM:<ada@example.com>",
+        PLAIN
+        + "C: MAIL FROM:<ada@example.com>\nS: 250 ok\nC: RCPT TO:<bob@example.org>\nS: 250 ok\n"
+        + "C: RCPT TO:<eve@example.org>\nS: 250 ok\nC: DATA",
+    ],
+    ids=["MAIL", "DATA"],
+)
+def test_421_may_come_right_behind_another_reply(world: World, before: str) -> None:
+    go_on = b"354 go ahead\r\n" if before.endswith("DATA") else b"250 ok\r\n"
+    network = MemoryNetwork([*transcript(before), Say(go_on + b"421 4.3.2 going down\r\n")])
+    with pytest.raises(Disconnected, match="going down") as caught:
+        hand_over(world, (), network=network)
+    assert caught.value.code == 421
+    assert caught.value.is_temporary
+    network.check_played()
+
+
+@in_each_world
 def test_250_recipients_travel_in_flights(world: World) -> None:
     # A flight must fit into what the two kernels hold, or both sides write and neither reads.
     people = tuple(Address.parse(f"n{number}@example.org") for number in range(250))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from postseal.send.transports import outbox
-
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "transports.md"
+from tests.parts.doc_blocks import run_examples
 
 
 def test_the_examples_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {"DIRECTORY": str(tmp_path)}
     for name in ("invoices", "later", "house", "measured"):
         outbox(name).clear()
-    for example in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL):
-        exec(compile(example, str(PAGE), "exec"), names)
+    run_examples("transports.md", names)
     assert capsys.readouterr().out == (
         "no TLS\n"
         "Your invoice 2\n"

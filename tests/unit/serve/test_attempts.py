@@ -7,9 +7,9 @@ from typing import Any
 
 from postseal.send import Endpoint
 from postseal.send.connection import ConnectionOptions
+from postseal.send.destinations import Destinations
 from postseal.send.ways import Way
 from postseal.serve.attempts import Attempts, Consignment
-from postseal.send.destinations import Destinations
 from postseal.serve.routing import Errand
 from postseal.serve.sealing import Hop
 from postseal.serve.storage import DeliveryState, Lease

@@ -67,6 +67,17 @@ def test_a_message_may_come_in_many_records() -> None:
     assert ClientHelloReader().feed(said) == ClientHello("mail.example.org")
 
 
+def test_all_that_an_answer_by_hand_needs() -> None:
+    said = by_openssl("mail.example.org", "smtp")
+    hello = ClientHelloReader().feed(said)
+    assert hello is not None
+    assert hello.message == said[5:]
+    assert hello.random == said[11:43]
+    assert hello.session_id == said[44 : 44 + said[43]]
+    assert 0x1301 in hello.suites
+    assert dict(hello.extensions)[PROTOCOLS] == vector(vector(b"smtp", 1))
+
+
 def test_what_follows_is_not_looked_at() -> None:
     said = client_hello(names(b"a.example")) + b"\0" * 100
     assert ClientHelloReader().feed(client_hello(names(b"a.example"))) == ClientHello("a.example")

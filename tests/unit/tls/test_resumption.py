@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from postseal.audit.lab import certificates as lab_certificates
 from postseal.errors import HandshakeFailed, TLSError
 from postseal.tls import Channel, Opening, ResumableSession, TLSLevel, Trust
 from tests.parts.channels import client, server, shake_hands
@@ -256,3 +258,23 @@ def test_a_broken_channel_gives_no_session(certificates: Certificates) -> None:
     with pytest.raises(TLSError):
         here.receive(b"\x17\x03\x03\x00\x20" + bytes(32))
     assert here.resumable() is None
+
+
+def test_a_session_too_large_to_keep_is_passed_over(tmp_path: Path) -> None:
+    # With 10 000 names the certificate fills the 64 KiB that Python has for a session.
+    authority = lab_certificates.Certificates("localhost")
+    names = tuple(x509.DNSName(f"{number:04}.x") for number in range(10_000))
+    leaf = authority.spec()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    lab_certificates.load_chain(
+        context, authority.chain(replace(leaf, names=(*leaf.names, *names)))
+    )
+    root = tmp_path / "root.pem"
+    root.write_bytes(authority.root.pem)
+    here = Channel.client(
+        "localhost",
+        trust=Trust.only(root),
+        level=TLSLevel.AUTHENTICATED,
+        opening=Opening.IMPLICIT,
+    )
+    assert talk(here, context) is None

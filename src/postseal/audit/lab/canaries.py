@@ -13,20 +13,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import md5
 from hmac import HMAC
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["Canaries", "make_canaries", "occurs", "proves_cram_md5"]
+__all__ = ["CRAM_CHALLENGE", "Canaries", "make_canaries", "occurs", "proof_in"]
+
+CRAM_CHALLENGE: Final = b"<1717.1164205@lab.example>"
+"""What the cases of CRAM-MD5 ask, so that its answer is recognised (RFC 2195)."""
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _LENGTH = 14
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/=_-]{8,}")
 _SOFT_BREAK = re.compile(rb"=[ \t]*\r?\n")
+_SCRAM_PROOF = re.compile(rb"c=[^,]+,r=[^,]+,(?:[^,]+,)*p=")
 _ESCAPED = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
-    """What the client is told to use in one case. The local parts belong to `lab.example`."""
+    """What the client is told to use in one case. The local parts belong to `lab.example`.
+
+    `ehlo` is the client's own name, `size` what it may say of the message's, `header` the value of
+    one more header and `filename` the name of an attachment, where it has these.
+    """
 
     user: str
     password: str
@@ -34,10 +43,14 @@ class Canaries:
     recipient: str
     subject: str
     body: str
+    ehlo: str = "client.lab.example"
+    size: str = "4194301"
+    header: str = "lab"
+    filename: str = "lab.txt"
 
 
 def make_canaries(choose: Callable[[str], str]) -> Canaries:
-    """Make six new words; `choose` picks one letter of a text at random."""
+    """Make new words; `choose` picks one letter of a text at random."""
 
     def word() -> str:
         return "".join(choose(_ALPHABET) for _ in range(_LENGTH))
@@ -49,6 +62,9 @@ def make_canaries(choose: Callable[[str], str]) -> Canaries:
         recipient=f"{word()}@lab.example",
         subject=word(),
         body=word(),
+        ehlo=f"{word()}.lab.example",
+        header=word(),
+        filename=f"{word()}.txt",
     )
 
 
@@ -86,7 +102,7 @@ def _decoded(run: bytes) -> Iterator[bytes]:
 def _in_base64_stream(canary: str, octets: bytes) -> bool:
     # Without the line breaks, at each of the three offsets at which a word can begin; the letters
     # at its ends depend on its neighbours and are left out.
-    stream = bytes(octet for octet in octets if octet not in b"\r\n \t")
+    stream = octets.translate(None, b"\r\n \t")
     hexed = canary.encode("ascii").hex().encode("ascii")
     if hexed in stream.lower():
         return True
@@ -98,7 +114,14 @@ def _in_base64_stream(canary: str, octets: bytes) -> bool:
     return False
 
 
-def proves_cram_md5(password: str, challenge: bytes, octets: bytes) -> bool:
-    """Tell whether `octets` hold the CRAM-MD5 response to `challenge` (RFC 2195)."""
-    digest = HMAC(password.encode("ascii"), challenge, md5).hexdigest()
-    return occurs(digest, octets)
+def proof_in(octets: bytes, password: str) -> str:
+    """Give the mechanism by which `octets` prove the password without saying it; empty if none.
+
+    That is the response of CRAM-MD5 to `CRAM_CHALLENGE`, or the last message of a client of SCRAM
+    (RFC 5802 7), whatever it was challenged with.
+    """
+    if occurs(HMAC(password.encode("ascii"), CRAM_CHALLENGE, md5).hexdigest(), octets):
+        return "CRAM-MD5"
+    runs = _BASE64_RUN.findall(octets)
+    is_scram = any(_SCRAM_PROOF.match(text) for run in runs for text in _decoded(run))
+    return "SCRAM" if is_scram else ""

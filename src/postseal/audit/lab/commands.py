@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -15,13 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from postseal.audit.lab.clients import ClientRun, Settings
+from postseal.audit.lab.hostile_inputs import InputNotTaken
 from postseal.errors import InvalidSetting
 
 __all__ = ["PLACEHOLDERS", "CommandClient"]
 
 PLACEHOLDERS: Final = (
     "host", "port", "user", "password", "from", "to", "subject", "body", "ca_file", "mode",
-    "config_file",
+    "ehlo", "size", "header", "filename", "config_file",
 )  # fmt: skip
 """What is filled in where it stands in braces; each is also `POSTSEAL_LAB_<NAME>`."""
 
@@ -39,13 +41,15 @@ class CommandClient:
 
     Placeholders in the arguments, and in the text of `template` if there is one, are filled in;
     the filled template is a file of mode 0600, named by `{config_file}`. Programs that know no
-    arguments find the same in the environment.
+    arguments find the same in the environment. There, too, `POSTSEAL_LAB_INPUTS` has all of it as
+    one JSON object, which with `reads_json` is all that the command goes by.
     """
 
     arguments: tuple[str, ...]
     template: str | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     directory: Path | None = None
+    reads_json: bool = False
 
     def __post_init__(self) -> None:
         if not self.arguments:
@@ -59,9 +63,14 @@ class CommandClient:
         return shlex.join(self.arguments)
 
     async def run(self, settings: Settings, *, patience: float) -> ClientRun:
-        """Run the command once. Raises `InvalidSetting` when it cannot be started."""
+        """Run the command once.
+
+        Raises `InvalidSetting` when it cannot be started, and `InputNotTaken` when it has no way
+        to be given one of the values.
+        """
         with tempfile.TemporaryDirectory(prefix="postseal-lab-") as directory:
             values = _values(settings)
+            self._check_values(values)
             if self.template is not None:
                 path = Path(directory) / "config"
                 path.touch(0o600)
@@ -69,11 +78,24 @@ class CommandClient:
                 values["config_file"] = str(path)
             return await self._run([_fill(one, values) for one in self.arguments], values, patience)
 
+    def _check_values(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            if "\0" in value and not self.reads_json:
+                raise InputNotTaken("neither a command line nor an environment can hold a NUL")
+            is_in_file = self.template is not None and f"{{{name}}}" in self.template
+            if is_in_file and not value.isprintable():
+                raise InputNotTaken("its configuration file, not the client, would break")
+
     async def _run(
         self, arguments: Sequence[str], values: Mapping[str, str], patience: float
     ) -> ClientRun:
         loop = asyncio.get_running_loop()
-        variables = {f"POSTSEAL_LAB_{name.upper()}": value for name, value in values.items()}
+        variables = {
+            f"POSTSEAL_LAB_{name.upper()}": value
+            for name, value in values.items()
+            if "\0" not in value
+        }
+        variables["POSTSEAL_LAB_INPUTS"] = json.dumps(values)
         began = loop.time()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -138,6 +160,10 @@ def _values(settings: Settings) -> dict[str, str]:
         "subject": canaries.subject,
         "body": canaries.body,
         "ca_file": str(settings.ca_file),
+        "ehlo": canaries.ehlo,
+        "size": canaries.size,
+        "header": canaries.header,
+        "filename": canaries.filename,
         "mode": settings.mode.value,
     }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from postseal.audit.lab.canaries import Canaries
 from postseal.audit.lab.case import Mode, Server
 from postseal.audit.lab.certificates import Certificates, load_chain
 from postseal.audit.lab.deviations import (
+    ANYTHING,
     AUTH_RESPONSE,
     CONNECT,
     END_OF_DATA,
@@ -20,9 +23,11 @@ from postseal.audit.lab.deviations import (
     Append,
     Channel,
     Drip,
+    Flood,
     Then,
+    Trap,
 )
-from postseal.audit.lab.handshakes import OpenSSL
+from postseal.audit.lab.handshakes import ByHand, OpenSSL
 from postseal.audit.lab.records import Connection, Delivered
 from postseal.audit.lab.wire import Ended, Wire
 from postseal.errors import MailError
@@ -42,7 +47,7 @@ from postseal.smtp.events import (
 )
 from postseal.smtp.protocol import Extension
 from postseal.smtp.rules import Offer, ServerRules
-from postseal.smtp.sasl import ScramHash, ScramRecord, ServerOffer, ServerSASL
+from postseal.smtp.sasl import ScramHash, ScramRecord
 from postseal.smtp.server_states import AUTHENTICATING, BODY
 from postseal.tls import Opening
 
@@ -59,21 +64,23 @@ _OFFERED: Final = frozenset(
         Extension.ENHANCED_STATUS_CODES,
     }
 )
-_MECHANISMS: Final = ServerOffer(frozenset({ServerSASL.PLAIN, ServerSASL.LOGIN}))
 _CLIENT_HELLO: Final = b"\x16\x03"
 _SHOWN: Final = 200
+_NOTES: Final = 200
+_LAST_WORDS: Final = 0.5
+_FLOOD_WRITE: Final = 65536
+_ACCEPTANCE: Final = re.compile(rb"(?:250[ -][^\0\r\n]*\r\n)+")
 
-D = TypeVar("D", Answer, Append, Advertise, Drip)
+D = TypeVar("D", Answer, Append, Advertise, Drip, Flood, Trap)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What all connections of one case share. `offer` is how users may prove who they are."""
+    """What all connections of one case share."""
 
     mode: Mode
     canaries: Canaries
     certificates: Certificates
-    offer: ServerOffer = _MECHANISMS
 
 
 class Conversation:
@@ -91,6 +98,7 @@ class Conversation:
         self._said: dict[Answer, int] = {}
         self._wants_tls = False
         self._is_over = False
+        self._is_challenged = False
         self._taken: MessageReceived | None = None
 
     async def run(self) -> None:
@@ -115,6 +123,15 @@ class Conversation:
         self._note("--", f"the server {then.value}".encode())
         if then is Then.RESET:
             self._wire.reset()
+        elif then is Then.CUT:
+            self._wire.cut()
+        elif then is Then.CLOSE:
+            # A client may go on talking to a server that has said good-bye.
+            await self._wire.finish()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS):
+                    while await self._wire.read():
+                        continue
         elif then is Then.STALL:
             while await self._wire.read():
                 continue
@@ -136,14 +153,20 @@ class Conversation:
 
     async def _hear_line(self, line: bytes) -> None:
         self._note("C:", line)
-        if self._session.state is AUTHENTICATING:
+        if self._session.state is AUTHENTICATING or self._is_challenged:
             moment = AUTH_RESPONSE
         else:
             moment = line.split(b" ", 1)[0].strip().upper().decode("ascii", "replace")
+        for trap in self._deviations(Trap):
+            if trap.to == moment and trap.holding in line:
+                self._record.trapped.append(trap.told)
         await self._respond(moment, lambda: self._session.receive(line))
         if self._wants_tls:
             self._wants_tls = False
-            # What was sent behind the command came in clear, and is recorded as that.
+            # What was sent behind the command came in clear, and is recorded as that, unless it
+            # is the handshake of a client that was told beforehand to begin it.
+            if self._pending.startswith(_CLIENT_HELLO):
+                self._wire.unread(self._pending)
             self._pending = b""
             await self._seal()
             self._session.tls_established()
@@ -160,6 +183,8 @@ class Conversation:
         self._wire.unread(self._pending)
         self._pending = b""
         await self._seal()
+        if not self._wire.is_sealed:
+            return
         self._session = self._new_session(sealed=True)
         self._session.greet()
         greeting = self._session.data_to_send()
@@ -168,6 +193,9 @@ class Conversation:
 
     async def _respond(self, moment: str, act: Callable[[], None]) -> None:
         """Let the engine act and say what it answers, or what the case has in its place."""
+        for flood in self._deviations(Flood):
+            if flood.to == moment:
+                await self._flood(flood)
         answer = self._answer_to(moment)
         if answer is None or answer.then is Then.OBEY:
             act()
@@ -176,9 +204,9 @@ class Conversation:
         taken, self._taken = self._taken, None
         if answer is not None:
             said = answer.raw
-        elif moment in ("EHLO", "HELO"):
+        elif moment == "EHLO" and said.startswith(b"250"):
             said = self._advertised(said)
-        if taken is not None and said.startswith(b"250"):
+        if taken is not None and _ACCEPTANCE.fullmatch(said):
             self._record.delivered.append(
                 Delivered(
                     recipients=taken.transaction.recipients,
@@ -192,9 +220,10 @@ class Conversation:
                 late.append(extra)
             elif extra.to == moment:
                 said += extra.raw
+        self._is_challenged = said.startswith(b"334") and moment in ("AUTH", AUTH_RESPONSE)
         await self._say(said)
         for extra in late:
-            await asyncio.sleep(extra.seconds)
+            await self._wire.pause(extra.seconds)
             await self._say(extra.raw)
         if answer is not None and answer.then not in (Then.GO_ON, Then.OBEY):
             raise Ended(answer.then)
@@ -228,7 +257,6 @@ class Conversation:
                 record = ScramRecord.derive(canaries.password, hash_=ScramHash.SHA_256)
                 session.answer_record(record if username == canaries.user else None)
             case IdentityProven():
-                self._record.proofs.append("SCRAM")
                 session.answer(_WELCOME)
             case SessionEnded():
                 self._is_over = True
@@ -236,17 +264,31 @@ class Conversation:
     async def _seal(self) -> None:
         handshake = self._server.handshake
         if isinstance(handshake, OpenSSL):
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            load_chain(context, handshake.certificate(self._scene.certificates))
-            if handshake.shape is not None:
-                handshake.shape(context)
-            opening = Opening(self._scene.mode.value)
-            await self._wire.begin_tls(context, opening)
+            context = await self._context(handshake)
+            await self._wire.begin_tls(context, Opening(self._scene.mode.value))
             self._note("--", f"TLS: {self._record.tls}".encode())
             return
+        if isinstance(handshake, ByHand):
+            answer = handshake.begin(self._scene.certificates)
+            await self._say(answer(await self._wire.first_flight()))
+            self._wire.answer_records(answer, handshake.consent)
+            raise Ended(Then.STALL)
         await self._say(handshake.answer(await self._wire.first_flight()))
         if handshake.then is not Then.GO_ON:
             raise Ended(handshake.then)
+
+    async def _context(self, handshake: OpenSSL) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            if handshake.shape is not None:
+                handshake.shape(context)
+            # Making a key may take a second, which no other conversation is to lose.
+            chain = await asyncio.to_thread(handshake.certificate, self._scene.certificates)
+            load_chain(context, chain)
+        except ssl.SSLError as error:
+            # Else it would pass for the end of a connection.
+            raise RuntimeError(f"OpenSSL does not take what the case shows: {error}") from error
+        return context
 
     def _new_session(self, *, sealed: bool) -> ServerSession:
         rules = ServerRules(
@@ -254,7 +296,7 @@ class Conversation:
             starttls=Offer.REQUIRED if self._scene.mode is Mode.STARTTLS else Offer.UNAVAILABLE,
             authentication=Offer.OFFERED,
             extensions=_OFFERED,
-            sasl=self._scene.offer,
+            sasl=self._server.offer,
             max_errors=1000,
             max_commands=10_000,
         )
@@ -272,7 +314,8 @@ class Conversation:
     def _answer_to(self, moment: str) -> Answer | None:
         for answer in self._deviations(Answer):
             spent = self._said.get(answer, 0)
-            if answer.to == moment and (answer.times is None or spent < answer.times):
+            is_due = answer.to == moment or (answer.to == ANYTHING and moment != CONNECT)
+            if is_due and (answer.times is None or spent < answer.times):
                 self._said[answer] = spent + 1
                 return answer
         return None
@@ -285,6 +328,18 @@ class Conversation:
             if isinstance(one, kind) and one.on in (here, Channel.ANY)
         ]
 
+    async def _flood(self, flood: Flood) -> None:
+        self._note("S:", flood.piece)
+        pieces = flood.piece * max(1, _FLOOD_WRITE // len(flood.piece))
+        said = 0
+        while said < flood.octets:
+            await self._wire.write(pieces)
+            if self._wire.is_gone:
+                raise Ended(Then.CLOSE)
+            said += len(pieces)
+        self._record.swallowed = said
+        raise Ended(Then.CLOSE)
+
     async def _say(self, raw: bytes) -> None:
         if not raw:
             return
@@ -293,6 +348,10 @@ class Conversation:
         await self._wire.write(raw, pace=drips[0].seconds if drips else 0.0)
 
     def _note(self, who: str, octets: bytes) -> None:
+        if len(self._record.dialogue) == _NOTES:
+            self._record.dialogue.append("-- and so on")
+        if len(self._record.dialogue) > _NOTES:
+            return
         shown = ascii(octets[:_SHOWN].decode("latin-1"))[1:-1]
         more = f" ... {len(octets)} octets in all" if len(octets) > _SHOWN else ""
         self._record.dialogue.append(f"{who} {shown}{more}")

@@ -10,6 +10,7 @@ from enum import Enum, unique
 from typing import TypeAlias
 
 __all__ = [
+    "ANYTHING",
     "AUTH_RESPONSE",
     "CONNECT",
     "END_OF_DATA",
@@ -19,7 +20,9 @@ __all__ = [
     "Channel",
     "Deviation",
     "Drip",
+    "Flood",
     "Then",
+    "Trap",
 ]
 
 CONNECT = "connection"
@@ -28,6 +31,8 @@ AUTH_RESPONSE = "response"
 """A line of the client inside an exchange of AUTH."""
 END_OF_DATA = "."
 """The end of a body."""
+ANYTHING = "*"
+"""Whatever the client says; the greeting is none of it."""
 
 
 @unique
@@ -47,6 +52,7 @@ class Then(Enum):
     OBEY = "goes on as if the honest engine had answered"
     CLOSE = "closes the connection"
     RESET = "resets the connection"
+    CUT = "cuts the connection below TLS, without close_notify"
     STALL = "says nothing any more"
 
 
@@ -91,4 +97,30 @@ class Drip:
     on: Channel = Channel.ANY
 
 
-Deviation: TypeAlias = Answer | Append | Advertise | Drip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trap:
+    """That the client says `to`, with `holding` in its line, shows that it believed a forgery.
+
+    `told` says so in words that go on after "the client".
+    """
+
+    to: str
+    told: str
+    holding: bytes = b""
+    on: Channel = Channel.ANY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flood:
+    """Say `piece` over and over in place of the honest answer to `to`, `octets` in all.
+
+    A client that takes all of them takes any number; the connection is closed then.
+    """
+
+    to: str
+    piece: bytes
+    octets: int
+    on: Channel = Channel.ANY
+
+
+Deviation: TypeAlias = Answer | Append | Advertise | Drip | Flood | Trap

@@ -7,7 +7,9 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, unique
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -43,6 +45,31 @@ AUTHORITY_USAGE = x509.KeyUsage(
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 
 
+@dataclass(frozen=True, slots=True)
+class _Signing:
+    """How RSA signs with a digest: its name, the algorithm, and what precedes the digest."""
+
+    digest: str
+    algorithm: bytes
+    prefix: bytes
+
+
+@unique
+class BrokenDigest(Enum):
+    """Digests with which nobody should sign any more (RFC 8017 9.2 and A.2.4)."""
+
+    SHA1 = _Signing(
+        "sha1",
+        bytes.fromhex("2a864886f70d010105"),
+        bytes.fromhex("3021300906052b0e03021a05000414"),
+    )
+    MD5 = _Signing(
+        "md5",
+        bytes.fromhex("2a864886f70d010104"),
+        bytes.fromhex("3020300c06082a864886f70d020505000410"),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """One certificate: a good one for mail.example.org, but for what is said."""
@@ -63,7 +90,7 @@ class Spec:
     others: tuple[tuple[x509.ExtensionType, bool], ...] = ()
     patch: Mapping[bytes, bytes] = field(default_factory=dict)
     forged: bool = False
-    sha1: bool = False
+    broken: BrokenDigest | None = None
 
 
 def authority(name: str, **differences: object) -> Spec:
@@ -91,10 +118,13 @@ class Issued:
 
     @property
     def pem(self) -> bytes:
-        return x509.load_der_x509_certificate(self.der).public_bytes(Encoding.PEM)
+        """The certificate in PEM."""
+        # Not by `cryptography`, which reads only what is well formed.
+        return DER_cert_to_PEM_cert(self.der).encode("ascii")
 
     @property
     def key_pem(self) -> bytes:
+        """The private key in PEM (PKCS #8), unencrypted."""
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -133,8 +163,8 @@ def issue(spec: Spec, issuer: Issued | None, *, owner: str | None = None) -> Iss
     der = builder.sign(signer, digest).public_bytes(Encoding.DER)  # type: ignore[arg-type]
     if spec.patch:
         der = _patched(der, spec.patch, signer)
-    if spec.sha1:
-        der = _signed_with_sha1(der, signer)
+    if spec.broken is not None:
+        der = _signed_with(spec.broken.value, der, signer)
     if spec.forged:
         der = der[:-1] + bytes([der[-1] ^ 1])
     return Issued(der, subject, key)
@@ -182,21 +212,22 @@ def _patched(der: bytes, patch: Mapping[bytes, bytes], signer: Key) -> bytes:
     return _sequence(signed + algorithm + b"\x03" + _length(len(signature) + 1) + b"\0" + signature)
 
 
-def _signed_with_sha1(der: bytes, signer: Key) -> bytes:
+def _signed_with(how: _Signing, der: bytes, signer: Key) -> bytes:
     """Sign anew as nobody should: by hand, for the library refuses to."""
     if not isinstance(signer, rsa.RSAPrivateKey):
-        raise TypeError("only RSA signs with SHA-1 here")
-    # sha256WithRSAEncryption and sha1WithRSAEncryption
-    good, bad = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d010105")
-    signed = x509.load_der_x509_certificate(der).tbs_certificate_bytes.replace(good, bad)
+        raise TypeError("only RSA signs with broken digests here")
+    # Of sha256WithRSAEncryption, which is as long.
+    good = bytes.fromhex("2a864886f70d01010b")
+    tbs = x509.load_der_x509_certificate(der).tbs_certificate_bytes
+    signed = tbs.replace(good, how.algorithm)
     numbers = signer.private_numbers()
     size = signer.key_size // 8
-    # RFC 8017 9.2: EMSA-PKCS1-v1_5, with the DigestInfo of SHA-1.
-    info = bytes.fromhex("3021300906052b0e03021a05000414") + hashlib.sha1(signed).digest()  # noqa: S324  # the fault
+    # RFC 8017 9.2: EMSA-PKCS1-v1_5.
+    info = how.prefix + hashlib.new(how.digest, signed, usedforsecurity=False).digest()
     padded = b"\0\1" + b"\xff" * (size - len(info) - 3) + b"\0" + info
     modulus = numbers.public_numbers.n
     signature = pow(int.from_bytes(padded, "big"), numbers.d, modulus).to_bytes(size, "big")
-    algorithm = bytes.fromhex("300d0609") + bad + b"\5\0"
+    algorithm = bytes.fromhex("300d0609") + how.algorithm + b"\5\0"
     return _sequence(signed + algorithm + b"\x03" + _length(size + 1) + b"\0" + signature)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postseal.audit.lab.canaries import Canaries, occurs
+from postseal.audit.lab.canaries import Canaries, occurs, proof_in
 from postseal.audit.lab.case import Case, Expectation, Mode
 from postseal.audit.lab.clients import ClientRun
 from postseal.audit.lab.records import Connection, Record
@@ -36,7 +36,7 @@ def judge(
     if seen:
         verdict = worst(*seen)
         return verdict, seen[verdict]
-    if not record.connections:
+    if not record.connections and not (case.input is not None and run.exit_code):
         return Verdict.INCONCLUSIVE, "the client never connected"
     return Verdict.SAFE, _how_it_ended(run)
 
@@ -46,6 +46,10 @@ def _all(
 ) -> Iterator[tuple[Verdict, str]]:
     for connection in record.connections:
         yield from _leaks(case, mode, canaries, connection)
+    if case.input is not None and (told := case.input.found_in(record)):
+        yield case.input.smuggles.verdict, told
+    if case.untold and case.untold in run.output:
+        yield Verdict.ACCEPTED_FORGED, "wrote control characters of the server to its own output"
     if run.exit_code is None:
         yield Verdict.HANG, f"still running after {run.seconds:.0f} s"
     elif run.crashed:
@@ -60,14 +64,17 @@ def _all(
 def _leaks(
     case: Case, mode: Mode, canaries: Canaries, connection: Connection
 ) -> Iterator[tuple[Verdict, str]]:
-    open_to_all = [("in clear", bytes(connection.clear))]
+    # What a failed handshake has met may be no TLS at all.
+    open_to_all = [
+        ("in clear", bytes(octets)) for octets in (connection.clear, connection.handshake)
+    ]
     if not case.channel_is_sound:
         open_to_all.append(("to a server it should not trust", bytes(connection.sealed)))
-        if connection.proofs:
-            yield Verdict.LEAK_CREDENTIAL_PROOF, f"proved its password by {connection.proofs[0]}"
     for how, octets in open_to_all:
         if occurs(canaries.password, octets):
             yield Verdict.LEAK_CREDENTIALS, f"gave away its password {how}"
+        if mechanism := proof_in(octets, canaries.password):
+            yield Verdict.LEAK_CREDENTIAL_PROOF, f"proved its password by {mechanism} {how}"
         if occurs(canaries.body, octets) or occurs(canaries.subject, octets):
             yield Verdict.LEAK_MAIL, f"gave away the message {how}"
         recipient = canaries.recipient.partition("@")[0]
@@ -80,6 +87,11 @@ def _leaks(
         yield Verdict.LEAK_METADATA, "spoke in clear on a port of TLS"
     if connection.continued:
         yield Verdict.ACCEPTED_FORGED, "went on with a handshake that it had to refuse"
+    if connection.swallowed:
+        size = connection.swallowed // 2**20
+        yield Verdict.HANG, f"read {size} MiB of an answer that has no end"
+    for told in connection.trapped:
+        yield Verdict.ACCEPTED_FORGED, told
 
 
 def _reached(canaries: Canaries, record: Record) -> bool:

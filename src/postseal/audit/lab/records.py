@@ -23,7 +23,8 @@ class Connection:
     """One connection: what the client said in clear and sealed, and what became of TLS.
 
     `dialogue` is for people: who said what, in order. `continued` is set when the client went on
-    with a handshake that it had to break off.
+    with a handshake that it had to break off; `trapped` says what else it believed wrongly, and
+    `swallowed` how many octets of an answer without end it took.
     """
 
     number: int
@@ -33,16 +34,18 @@ class Connection:
     tls: str = ""
     tls_failure: str = ""
     continued: bool = False
-    proofs: list[str] = field(default_factory=list)
+    trapped: list[str] = field(default_factory=list)
+    swallowed: int = 0
     delivered: list[Delivered] = field(default_factory=list)
     dialogue: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Record:
-    """All the connections of one client in one case."""
+    """All the connections of one client in one case; `fault` says how the lab itself failed."""
 
     connections: list[Connection] = field(default_factory=list)
+    fault: str = ""
 
     @property
     def delivered(self) -> list[Delivered]:

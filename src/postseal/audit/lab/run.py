@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from postseal.audit.exit_codes import CONTROL_TAG
 from postseal.audit.findings import Evidence, Finding, Outcome, Severity
 from postseal.audit.lab.canaries import Canaries, make_canaries, occurs
 from postseal.audit.lab.case import Case, Clock, Expectation, Mode, Server
 from postseal.audit.lab.certificates import Certificates
 from postseal.audit.lab.clients import Client, ClientRun, Settings
 from postseal.audit.lab.conversation import Scene
-from postseal.audit.lab.hostile import HostileServer
+from postseal.audit.lab.hostile import HostileServer, PortsTaken
+from postseal.audit.lab.hostile_inputs import InputNotTaken
 from postseal.audit.lab.oracle import judge
 from postseal.audit.lab.records import Record
+from postseal.audit.lab.remedies import MailLibrary, remedy_for
 from postseal.audit.lab.verdicts import Verdict
 
 __all__ = ["CONTROL", "Lab", "LabOptions"]
@@ -31,10 +34,10 @@ CONTROL: Final = Case(
     severity=Severity.INFO,
     remedy="Let the command send one message to {host}:{port} and trust {ca_file}.",
     servers=(Server(),),
+    tags=(CONTROL_TAG,),
 )
 
-# A deadline is some times what the honest control took, but never less than this.
-_SHORTEST: Final = 3.0
+# A deadline is some times what the honest control took.
 _TIMES: Final = 5.0
 _CONTROL_PATIENCE: Final = 60.0
 
@@ -44,7 +47,8 @@ class LabOptions:
     """How a run is made.
 
     `patience` is how many seconds a client may wait for a server that has fallen silent, and
-    `parallel` how many clients run at a time. Those that only wait do not count against it.
+    `parallel` how many clients run at a time. Those that only wait do not count against it. Each
+    has `shortest` seconds for a case, and more where the honest server shows that it is slow.
     """
 
     mode: Mode = Mode.STARTTLS
@@ -52,6 +56,7 @@ class LabOptions:
     host: str = "localhost"
     patience: float = 20.0
     parallel: int = 4
+    shortest: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,14 @@ class _Seen:
 class Lab:
     """One run of the lab; `directory` holds the file of its authority. A client is run once a case.
 
-    `choose` picks the letters of the canaries, and has to be unpredictable.
+    `library` is what the client sends mail by, so that remedies can speak of that. `choose` picks
+    the letters of the canaries, and has to be unpredictable.
     """
 
     client: Client
     directory: Path
     options: LabOptions = field(default_factory=LabOptions)
+    library: MailLibrary | None = None
     choose: Callable[[str], str] = secrets.choice
     _certificates: Certificates = field(init=False)
     _ca_file: Path = field(init=False)
@@ -91,7 +98,7 @@ class Lab:
             progress(told)
         if told.outcome is not Outcome.PASSED:
             return (told, *(self._undecided(case) for case in self._of_mode(cases)))
-        deadline = max(_SHORTEST, _TIMES * control.run.seconds)
+        deadline = max(self.options.shortest, _TIMES * control.run.seconds)
         gates = {
             Clock.QUICK: asyncio.Semaphore(self.options.parallel),
             # They sleep, and starting them is all that costs.
@@ -100,7 +107,7 @@ class Lab:
 
         async def one(case: Case) -> Finding:
             async with gates[case.clock]:
-                finding = await self._attack(case, deadline)
+                finding = await self._attack(case, deadline, control)
             if progress is not None:
                 progress(finding)
             return finding
@@ -122,11 +129,20 @@ class Lab:
     def _of_mode(self, cases: Iterable[Case]) -> Iterable[Case]:
         return (case for case in cases if self.options.mode in case.modes)
 
-    async def _attack(self, case: Case, deadline: float) -> Finding:
-        if case.not_covered:
-            return self._finding(case, Outcome.NOT_COVERED, "not covered", case.not_covered)
+    async def _attack(self, case: Case, deadline: float, control: _Seen) -> Finding:
+        why = case.not_covered or case.not_covered_for(self.options.host)
+        if case.input is not None and not case.input.is_used(control.canaries, control.record):
+            why = f"the client makes no use of its {case.input.field.value}"
+        if why:
+            return self._finding(case, Outcome.NOT_COVERED, "not covered", why)
         patience = deadline + (self.options.patience if case.clock is Clock.PATIENT else 0.0)
-        seen = await self._see(case, patience)
+        try:
+            seen = await self._see(case, patience)
+        except (PortsTaken, InputNotTaken) as error:
+            return self._finding(case, Outcome.NOT_COVERED, "not covered", str(error))
+        if seen.record.fault:
+            told = f"the lab itself failed: {seen.record.fault}"
+            return self._finding(case, Outcome.BROKEN, "broken", told, seen)
         verdict, message = judge(
             case, self.options.mode, self.options.expectation, seen.canaries, seen.record, seen.run
         )
@@ -140,7 +156,7 @@ class Lab:
                 host=self.options.host,
                 port=server.port,
                 mode=self.options.mode,
-                canaries=canaries,
+                canaries=case.input.given_in(canaries) if case.input else canaries,
                 ca_file=self._ca_file,
             )
             run = await self.client.run(settings, patience=patience)
@@ -178,7 +194,7 @@ class Lab:
     def _finding(
         self, case: Case, outcome: Outcome, verdict: str, message: str, seen: _Seen | None = None
     ) -> Finding:
-        evidence = [Evidence("server", case.hostile)]
+        evidence: list[Evidence] = []
         if seen is not None:
             for connection in seen.record.connections:
                 name = f"connection {connection.number + 1}"
@@ -191,6 +207,8 @@ class Lab:
             outcome=outcome,
             verdict=verdict,
             message=message,
+            stimulus=case.hostile,
             evidence=tuple(evidence),
+            own_remedy=remedy_for(self.library, case.cwe) if self.library else None,
             seconds=seen.run.seconds if seen else 0.0,
         )

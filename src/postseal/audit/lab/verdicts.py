@@ -19,8 +19,9 @@ class Verdict(Enum):
     LEAK_MAIL = "leak of mail"
     LEAK_ENVELOPE = "leak of the envelope"
     LEAK_METADATA = "leak of metadata"
-    ACCEPTED_FORGED = "accepted a forged answer"
-    """The client reported success that only the attacker had told it of."""
+    ACCEPTED_FORGED = "accepted a forgery"
+    """The client reported success that only the attacker had told it of, or handed on as its own
+    what the attacker had said."""
     SILENT_LOSS = "silent loss"
     """The client reported success, and nobody took the message."""
     HANG = "hang"

@@ -69,8 +69,8 @@ async def examine(
 
     `options` has no credentials; its trust is for web servers as well. Each connection and fetch
     takes `timeout` seconds at most, lookups what the resolver allows; there are 70 connections at
-    most, and three where somebody named a URL. `settle` is `Exchange.settle` of the same world as the network. All trouble is in the
-    result. Raises `MissingExtra`.
+    most, and three where somebody named a URL. `settle` is `Exchange.settle` of the same world as
+    the network. All trouble is in the result. Raises `MissingExtra`.
     """
     doctor = _Doctor(subject, network, resolver, settle, options, timeout)
     return await doctor.examine(password)

@@ -17,9 +17,9 @@ def numbers(letter: str) -> set[int]:
     return {int(case.id[1:3]) for case in CATALOGUE if case.id.startswith(letter)}
 
 
-def test_each_case_of_the_plan_is_there() -> None:
-    assert numbers("N") == set(range(1, 24))
-    assert numbers("B") == set(range(1, 11))
+@pytest.mark.parametrize(("letter", "last"), [("N", 23), ("B", 10), ("P", 12), ("I", 3)])
+def test_each_case_of_the_plan_is_there(letter: str, last: int) -> None:
+    assert numbers(letter) == set(range(1, last + 1))
 
 
 def test_no_two_cases_have_one_id() -> None:

@@ -1,12 +1,7 @@
-"""The cases of the lab, in the order in which reports name them."""
+"""The cases of the lab: one module for each letter, joined in `whole`."""
 
 from __future__ import annotations
 
-from typing import Final
-
-from postseal.audit.lab.case import Case
-from postseal.audit.lab.catalogue.negotiation import NEGOTIATION
+from postseal.audit.lab.catalogue.whole import CATALOGUE
 
 __all__ = ["CATALOGUE"]
-
-CATALOGUE: Final[tuple[Case, ...]] = NEGOTIATION
