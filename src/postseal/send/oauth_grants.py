@@ -130,16 +130,19 @@ class RefreshToken:
 
     @property
     def name(self) -> str:
+        """See `Grant.name`."""
         return f"{self.client_id} {self.scope}".rstrip()
 
     @property
     def remedy(self) -> str:
+        """See `Grant.remedy`."""
         return (
             "The refresh token has expired, was revoked or is another application's: let the user "
             "consent again, and keep the new one."
         )
 
     def form(self, *, now: float, timeout: float) -> dict[str, str]:
+        """See `Grant.form`."""
         fields = {
             "grant_type": "refresh_token",
             "client_id": self.client_id,
@@ -173,13 +176,16 @@ class ClientCredentials:
 
     @property
     def name(self) -> str:
+        """See `Grant.name`."""
         return f"{self.client_id} {self.scope}"
 
     @property
     def remedy(self) -> str:
+        """See `Grant.remedy`."""
         return "Look at where the application is registered: what it may do, and its secret's end."
 
     def form(self, *, now: float, timeout: float) -> dict[str, str]:
+        """See `Grant.form`."""
         return {
             "grant_type": "client_credentials",
             "client_id": self.client_id,
@@ -203,16 +209,19 @@ class ServiceAccount:
 
     @property
     def name(self) -> str:
+        """See `Grant.name`."""
         return f"{self.subject} {self.scope}"
 
     @property
     def remedy(self) -> str:
+        """See `Grant.remedy`."""
         return (
             "See that the user exists, that the key was not deleted, and that this machine's "
             "clock is right."
         )
 
     def form(self, *, now: float, timeout: float) -> dict[str, str]:
+        """See `Grant.form`."""
         account, key_id, key = _account_key(_value(self.key, timeout))
         header: dict[str, str | int] = {"alg": "RS256", "typ": "JWT", "kid": key_id}
         claims: dict[str, str | int] = {
