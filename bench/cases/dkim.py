@@ -104,7 +104,7 @@ def _signed() -> bytes:
 def verify_ours(server: Server, size: int) -> float:
     """Verify `size` times, the key record read each time."""
     from postseal.mail.authentication import verify_dkim
-    from postseal.send.blocking import run
+    from postseal.send.networks.blocking import run
     from postseal.testing import MemoryResolver
 
     resolver = MemoryResolver()

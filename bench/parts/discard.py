@@ -14,9 +14,9 @@ import sys
 from functools import partial
 
 from postseal.errors import MailError
-from postseal.send.aio import AsyncioStream, listen
-from postseal.send.network import Stream
-from postseal.send.sealed import SealedStream
+from postseal.send.networks.aio import AsyncioStream, listen
+from postseal.send.networks.network import Stream
+from postseal.send.networks.sealed import SealedStream
 from postseal.smtp import Reply, ServerSession
 from postseal.smtp.events import (
     MailReceived,

@@ -10,8 +10,8 @@ from typing import Final
 from fuzz.chunks import flights
 from postseal.errors import MailError
 from postseal.retrieve import Afterwards, Criteria, Retriever
-from postseal.send.blocking import BlockingNetwork
-from postseal.send.network import IPAddress, Stream
+from postseal.send.networks.blocking import BlockingNetwork
+from postseal.send.networks.network import IPAddress, Stream
 
 __all__ = ["run"]
 

@@ -8,10 +8,10 @@ from collections import deque
 
 from fuzz.chunks import cuts
 from postseal.errors import ConnectError
-from postseal.send.blocking import run as drive
-from postseal.send.network import Stream
-from postseal.send.proxy_dialogues import ask_http, ask_socks
-from postseal.send.tunnel import Tunnel
+from postseal.send.networks.blocking import run as drive
+from postseal.send.networks.network import Stream
+from postseal.send.networks.proxy_dialogues import ask_http, ask_socks
+from postseal.send.networks.tunnel import Tunnel
 
 __all__ = ["run"]
 

@@ -5,7 +5,7 @@ can be printed.
 from __future__ import annotations
 
 from postseal.errors import SecretError
-from postseal.send.oauth_answers import read_answer
+from postseal.send.oauth.answers import read_answer
 
 __all__ = ["run"]
 

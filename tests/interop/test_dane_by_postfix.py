@@ -22,8 +22,8 @@ from postseal.dns import ResolverFailure
 from postseal.dns.exchange import BlockingExchange
 from postseal.dns.stub import StubResolver
 from postseal.errors import CertificateRejected
-from postseal.send.blocking import run
-from postseal.send.dane import find_dane
+from postseal.send.mx.dane import find_dane
+from postseal.send.networks.blocking import run
 from postseal.tls.dane import DaneRequirement
 from postseal.tls.tlsa import TLSA, MatchingType, Selector, Usage
 from tests.integration.send.scripts import greet, hello, take_quit

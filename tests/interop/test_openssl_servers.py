@@ -14,8 +14,8 @@ from typing import Self
 import pytest
 
 from postseal.errors import Disconnected, MailError
-from postseal.send.blocking import BlockingStream, run
-from postseal.send.sealed import SealedStream
+from postseal.send.networks.blocking import BlockingStream, run
+from postseal.send.networks.sealed import SealedStream
 from postseal.tls import Channel, Opening, ResumableSession, TLSLevel, Trust
 from tests.parts.flawed_certificates import HOST, Certificates
 

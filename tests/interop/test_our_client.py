@@ -18,8 +18,8 @@ import pytest
 from postseal import Address, AsyncMailer, Delivery, Envelope, Mailer, Timeouts
 from postseal.errors import AuthError, CertificateRejected, PermanentlyRejected, Phase
 from postseal.send import DeliveryOptions, Endpoint, Framing, Outgoing, PoolOptions, Sent
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.transaction import deliver
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.transaction import deliver
 from postseal.smtp.envelope_values import (
     NotificationRequest,
     Notify,

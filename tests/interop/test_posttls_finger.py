@@ -18,11 +18,11 @@ import pytest
 from postseal.dns.exchange import BlockingExchange
 from postseal.dns.name_servers import NameServer
 from postseal.dns.stub import StubResolver
-from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.connection import ConnectionOptions
-from postseal.send.explained import ExplainedDestination
-from postseal.send.explaining import Depth, explain_destination
-from postseal.send.ways import is_shortfall
+from postseal.send.explanation.explained import ExplainedDestination
+from postseal.send.explanation.explaining import Depth, explain_destination
+from postseal.send.mx.ways import is_shortfall
+from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.session.connection import ConnectionOptions
 from postseal.tls import PeerProof, TLSLevel, Trust
 from postseal.tls.ladder import Statement
 from postseal.tls.statements import configuration_statement, dangerous_lowering_statement

@@ -12,7 +12,7 @@ import pytest
 from postseal import Address, AsyncMailer, Envelope, Message
 from postseal.errors import PermanentlyRejected, Rejected, TemporarilyRejected
 from postseal.send import Delivery
-from postseal.send.aio import AsyncioNetwork
+from postseal.send.networks.aio import AsyncioNetwork
 from postseal.send.outgoing import Outgoing
 from postseal.send.transports import local_transport
 from tests.parts.own_server import OwnServer

@@ -14,7 +14,7 @@ from postseal.dns import MX, Answer, BogusAnswer, NameDoesNotExist, Resolver, Re
 from postseal.dns.exchange import BlockingExchange
 from postseal.dns.name_servers import NameServer
 from postseal.dns.stub import StubResolver
-from postseal.send.blocking import run
+from postseal.send.networks.blocking import run
 from postseal.tls.tlsa import TLSA
 from tests.parts.dns_tree import KEY_DIGEST, make_dns_tree
 from tests.parts.namespace import NetworkNamespace

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postseal.dns import Resolver
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.serve.first_run import Announcement
 from postseal.serve.platform import Platform, serving
 from postseal.serve.settings import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from postseal.send.network import Gate, IPAddress, Stream
+from postseal.send.networks.network import Gate, IPAddress, Stream
 from postseal.testing import MemoryNetwork
 from tests.parts.worlds import World
 

@@ -14,7 +14,7 @@ from postseal import AsyncMailer, Attachment, Mailer, Message
 from postseal.audit.lab.clients import ClientRun, Settings
 from postseal.audit.lab.commands import CommandClient
 from postseal.errors import MailError
-from postseal.send.aio import AsyncioNetwork
+from postseal.send.networks.aio import AsyncioNetwork
 from postseal.send.timeouts import Timeouts
 from tests.parts.house import House
 from tests.parts.queue_view import DeliveryRow, read_deliveries

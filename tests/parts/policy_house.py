@@ -6,8 +6,8 @@ import contextlib
 import ssl
 from dataclasses import dataclass, field
 
-from postseal.send.mta_sts import DiscoveredPolicy, PolicyFinder
-from postseal.send.policy_cache import MemoryPolicyCache
+from postseal.send.mx.mta_sts import DiscoveredPolicy, PolicyFinder
+from postseal.send.mx.policy_cache import MemoryPolicyCache
 from postseal.testing import MemoryResolver
 from postseal.tls import Trust
 from tests.parts.hostile_server import HostileServer, Script

@@ -15,8 +15,8 @@ from typing import Self, TypeVar
 
 import trustme
 
-from postseal.send.aio import AsyncioNetwork
-from postseal.send.network import Gate, IPAddress, Network, Stream
+from postseal.send.networks.aio import AsyncioNetwork
+from postseal.send.networks.network import Gate, IPAddress, Network, Stream
 from postseal.tls import Trust
 from tests.parts.ports import LOOPBACK
 

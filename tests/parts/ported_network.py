@@ -6,8 +6,8 @@ import errno
 from collections.abc import Mapping, Sequence
 
 from postseal.errors import ConnectError, Phase, TimedOut
-from postseal.send.network import IPAddress, Network, Stream
-from postseal.send.wrapped_network import WrappedNetwork
+from postseal.send.networks.network import IPAddress, Network, Stream
+from postseal.send.networks.wrapped_network import WrappedNetwork
 from tests.parts.ports import LOOPBACK
 
 Place = tuple[str, int]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from postseal.errors import ConnectError, Phase
-from postseal.send.network import Gate, IPAddress, Network, Stream
+from postseal.send.networks.network import Gate, IPAddress, Network, Stream
 from tests.parts.ports import LOOPBACK
 
 T = TypeVar("T")

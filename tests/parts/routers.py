@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, MutableSequence
 
 from postseal.dns import MX, Resolver
-from postseal.send.mta_sts import PolicyFinder
-from postseal.send.network import Network
-from postseal.send.policy_cache import PolicyCache
+from postseal.send.mx.mta_sts import PolicyFinder
+from postseal.send.mx.policy_cache import PolicyCache
+from postseal.send.networks.network import Network
 from postseal.serve.experience import Experience
 from postseal.serve.routing import Router
 from postseal.serve.settings import Settings

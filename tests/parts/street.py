@@ -14,8 +14,8 @@ from ipaddress import IPv4Address
 from postseal.dns.exchange import AsyncioExchange, BlockingExchange
 from postseal.secrets import Secret
 from postseal.send.autoconfig import Examination, Subject, examine
-from postseal.send.connection_options import ConnectionOptions
-from postseal.send.diagnosis import Ailment
+from postseal.send.doctor.diagnosis import Ailment
+from postseal.send.session.connection_options import ConnectionOptions
 from postseal.testing import MemoryResolver
 from postseal.tls import Trust
 from tests.integration.send.scripts import greet, hello, take_auth, take_quit

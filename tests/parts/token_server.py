@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 from urllib.parse import parse_qsl
 
-from postseal.send.blocking import BlockingNetwork
+from postseal.send.networks.blocking import BlockingNetwork
 from postseal.tls import Trust
 from tests.parts.hostile_server import HostileServer, Script, Talk
 from tests.parts.routed_network import RoutedNetwork

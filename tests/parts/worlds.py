@@ -11,10 +11,10 @@ import pytest
 
 from postseal import AsyncMailer, Delivery, Envelope, Mailer, Message
 from postseal.send import DeliveryOptions, Framing, Outgoing, Sent, Verification
-from postseal.send.aio import AsyncioNetwork
 from postseal.send.assembling import Target
-from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.network import Network
+from postseal.send.networks.aio import AsyncioNetwork
+from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.networks.network import Network
 from postseal.send.outgoing import Content
 
 T = TypeVar("T")

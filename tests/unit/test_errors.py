@@ -56,6 +56,7 @@ def test_the_tree_is_the_one_in_the_docstring() -> None:
         "MissingExtra": "MailError",
         "ConnectError": "MailError",
         "Disconnected": "MailError",
+        "DeliveryUnknown": "MailError",
         "TimedOut": "MailError",
         "TLSError": "MailError",
         "HandshakeFailed": "TLSError",
@@ -142,6 +143,7 @@ def test_where_it_happened_is_filled_in_once() -> None:
 def test_which_may_pass() -> None:
     assert {kind.__name__ for kind in KINDS if kind("x").is_temporary} == {
         "ConnectError",
+        "DeliveryUnknown",
         "Disconnected",
         "TimedOut",
         "SecretUnreachable",

@@ -16,7 +16,7 @@ import pytest
 
 from postseal import AsyncMailer, Mailer
 from postseal.errors import CertificateRejected, ConnectError, MailError, StartTLSStripped
-from postseal.send.sessions import SessionCache
+from postseal.send.session.sessions import SessionCache
 from postseal.testing import MemoryNetwork
 from postseal.tls import (
     MODERN,

@@ -11,7 +11,7 @@ from postseal.cli.layout import Row
 from postseal.cli.output import terminal_safe
 from postseal.dns import Answer, Lookup, NameDoesNotExist
 from postseal.dns.recording import RecordedLookup, ResourceRecord
-from postseal.send.explained_json import record_text
+from postseal.send.explanation.explained_json import record_text
 from postseal.tls.tlsa import TLSA
 
 __all__ = ["MAX_RECORDS", "lookup_rows", "row"]

@@ -25,7 +25,7 @@ from postseal.send.autoconfig.examined import Examination, Health
 from postseal.send.autoconfig.examined_json import examined_json
 from postseal.send.autoconfig.examining import examine
 from postseal.send.autoconfig.subject import Subject
-from postseal.send.connection_options import ConnectionOptions
+from postseal.send.session.connection_options import ConnectionOptions
 
 if TYPE_CHECKING:
     from postseal.dns.stub import StubResolver
@@ -113,7 +113,7 @@ async def _examine(
     timeout: float,  # for each step, not for this call
 ) -> Examination:
     from postseal.dns.exchange import AsyncioExchange
-    from postseal.send.aio import AsyncioNetwork
+    from postseal.send.networks.aio import AsyncioNetwork
 
     return await examine(
         subject,

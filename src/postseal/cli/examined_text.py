@@ -15,7 +15,7 @@ from postseal.send.autoconfig.candidates import Voucher
 from postseal.send.autoconfig.examined import Examination, ExaminedLogin, ExaminedServer, Health
 from postseal.send.autoconfig.probing import Probe
 from postseal.send.autoconfig.published import PublishedFile
-from postseal.send.diagnosis import Ailment, Diagnosis
+from postseal.send.doctor.diagnosis import Ailment, Diagnosis
 
 __all__ = ["examined_text"]
 

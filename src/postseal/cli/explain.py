@@ -19,11 +19,11 @@ from postseal.cli.examining import examination
 from postseal.cli.explained_text import explained_text
 from postseal.cli.layout import print_sections
 from postseal.cli.trusting import AuthoritiesOption, trust_in
-from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.connection import ConnectionOptions
-from postseal.send.explained import ExplainedDestination, Verdict
-from postseal.send.explained_json import explained_json
-from postseal.send.explaining import Depth, explain_destination
+from postseal.send.explanation.explained import ExplainedDestination, Verdict
+from postseal.send.explanation.explained_json import explained_json
+from postseal.send.explanation.explaining import Depth, explain_destination
+from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.session.connection import ConnectionOptions
 
 __all__ = ["explain"]
 

@@ -11,8 +11,14 @@ from postseal.cli.answer_rows import MAX_RECORDS, lookup_rows, row
 from postseal.cli.layout import Row, Section
 from postseal.dns import NameDoesNotExist
 from postseal.errors import MailError
-from postseal.send.explained import Action, ExplainedDestination, ExplainedServer, Trial, Verdict
-from postseal.send.mta_sts import DiscoveredPolicy
+from postseal.send.explanation.explained import (
+    Action,
+    ExplainedDestination,
+    ExplainedServer,
+    Trial,
+    Verdict,
+)
+from postseal.send.mx.mta_sts import DiscoveredPolicy
 from postseal.tls import TLSLevel
 from postseal.tls.dane import DNSState
 from postseal.tls.ladder import Decision, Deliver

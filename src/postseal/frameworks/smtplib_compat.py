@@ -29,14 +29,14 @@ from postseal.errors import InvalidSetting
 from postseal.frameworks.smtplib_errors import refused, translating
 from postseal.mail.envelope import Envelope
 from postseal.secrets.secret import Secret
-from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.connection import Connection
-from postseal.send.connection_options import ConnectionOptions
 from postseal.send.endpoint import Endpoint
-from postseal.send.network import IPAddress
+from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.networks.network import IPAddress
 from postseal.send.outgoing import Outgoing
+from postseal.send.session.connection import Connection
+from postseal.send.session.connection_options import ConnectionOptions
+from postseal.send.session.transaction import deliver
 from postseal.send.timeouts import Timeouts
-from postseal.send.transaction import deliver
 from postseal.smtp.commands import Noop
 from postseal.tls.levels import TLSLevel
 from postseal.tls.trust import Trust

@@ -22,8 +22,8 @@ from postseal.retrieve.place import MailboxProtocol, MailboxURL
 from postseal.retrieve.session import Afterwards
 from postseal.retrieve.wire import Wire
 from postseal.secrets.secret import Secret
-from postseal.send.blocking import BlockingNetwork
-from postseal.send.network import Network
+from postseal.send.networks.blocking import BlockingNetwork
+from postseal.send.networks.network import Network
 from postseal.send.timeouts import Timeouts
 from postseal.smtp.sasl.credentials import Credentials
 from postseal.smtp.sasl.errors import SASLError

@@ -21,10 +21,10 @@ from postseal.errors import (
     RemoteProtocolError,
     StartTLSInjection,
 )
-from postseal.send.blocking import run
 from postseal.send.endpoint import Endpoint
-from postseal.send.network import Network, Stream
-from postseal.send.sealed import SealedStream
+from postseal.send.networks.blocking import run
+from postseal.send.networks.network import Network, Stream
+from postseal.send.networks.sealed import SealedStream
 from postseal.send.timeouts import Timeouts
 from postseal.tls.channel import Channel, Opening
 from postseal.tls.levels import TLSLevel, TLSOutcome, TLSPolicy, require

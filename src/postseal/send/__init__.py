@@ -9,18 +9,18 @@ from postseal._lazy import lazy_exports
 if TYPE_CHECKING:
     from postseal.mail.conversion import Conversion
     from postseal.send.async_mailer import AsyncMailer
-    from postseal.send.direct import Direct
     from postseal.send.endpoint import Endpoint
     from postseal.send.failover import Failover
     from postseal.send.hooks import Hooks
     from postseal.send.mailer import Mailer
     from postseal.send.many import Order
-    from postseal.send.oauth import oauth_tokens
-    from postseal.send.oauth_grants import ClientCredentials, RefreshToken, ServiceAccount
+    from postseal.send.mx.direct import Direct
+    from postseal.send.networks.proxies import Proxy
+    from postseal.send.oauth.grants import ClientCredentials, RefreshToken, ServiceAccount
+    from postseal.send.oauth.tokens import oauth_tokens
     from postseal.send.outgoing import Framing, Outgoing
     from postseal.send.pending import Sent
     from postseal.send.pool_options import PoolOptions
-    from postseal.send.proxies import Proxy
     from postseal.send.rates import Rate
     from postseal.send.results import Delivery, Refusal
     from postseal.send.retrying import RetryPolicy
@@ -49,13 +49,13 @@ else:
             "postseal.send.hooks": ("Hooks",),
             "postseal.mail.conversion": ("Conversion",),
             "postseal.send.async_mailer": ("AsyncMailer",),
-            "postseal.send.direct": ("Direct",),
+            "postseal.send.mx.direct": ("Direct",),
             "postseal.send.endpoint": ("Endpoint",),
             "postseal.send.failover": ("Failover",),
             "postseal.send.mailer": ("Mailer",),
             "postseal.send.many": ("Order",),
-            "postseal.send.oauth": ("oauth_tokens",),
-            "postseal.send.oauth_grants": (
+            "postseal.send.oauth.tokens": ("oauth_tokens",),
+            "postseal.send.oauth.grants": (
                 "ClientCredentials",
                 "RefreshToken",
                 "ServiceAccount",
@@ -66,7 +66,7 @@ else:
             ),
             "postseal.send.pending": ("Sent",),
             "postseal.send.pool_options": ("PoolOptions",),
-            "postseal.send.proxies": ("Proxy",),
+            "postseal.send.networks.proxies": ("Proxy",),
             "postseal.send.rates": ("Rate",),
             "postseal.send.results": (
                 "Delivery",

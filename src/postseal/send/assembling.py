@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from postseal.errors import AuthError, InvalidSetting, Phase
-from postseal.send.connection_options import ConnectionOptions
 from postseal.send.endpoint import Endpoint
 from postseal.send.failover import Failover, FailoverTransport
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.send.pool import Pool
 from postseal.send.pool_options import PoolOptions
+from postseal.send.session.connection_options import ConnectionOptions
 from postseal.send.smtp_transport import SMTPTransport
 from postseal.send.timeouts import Timeouts
 from postseal.send.transport import Transport
@@ -20,7 +20,7 @@ from postseal.send.transports.schemes import LOCAL_SCHEMES, local_transport
 from postseal.tls import TLSLevel, Trust, client_context
 
 if TYPE_CHECKING:
-    from postseal.send.direct import Direct, DirectTransport
+    from postseal.send.mx.direct import Direct, DirectTransport
 
 __all__ = ["Assembly", "Target"]
 
@@ -68,13 +68,13 @@ class Assembly:
             self._check_unused(f"{scheme}:")
             return local_transport(url, self.network)
         if scheme == "mx":
-            from postseal.send.direct import Direct
+            from postseal.send.mx.direct import Direct
 
             return self._direct(Direct.parse(url))
         return self._server(Endpoint.parse(url))
 
     def _direct(self, direct: Direct) -> DirectTransport:
-        from postseal.send.direct import DirectTransport
+        from postseal.send.mx.direct import DirectTransport
 
         return DirectTransport(
             direct,

@@ -11,13 +11,13 @@ from typing import Final, Self, Unpack
 from postseal.mail.envelope import Envelope
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
-from postseal.send.aio import AsyncioNetwork
 from postseal.send.core import M
 from postseal.send.feeding import Fed
 from postseal.send.keeping import keep_ready
 from postseal.send.mailer_base import MailerBase, Needs
 from postseal.send.many import Backlog, InOrder, Order, Source, TakenInTurn
-from postseal.send.network import IPAddress, Network
+from postseal.send.networks.aio import AsyncioNetwork
+from postseal.send.networks.network import IPAddress, Network
 from postseal.send.outgoing import Content, Outgoing
 from postseal.send.pending import Sent
 from postseal.send.results import Delivery

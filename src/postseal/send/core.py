@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, TypeVar
 from postseal.errors import MailError
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
-from postseal.send.blocking import run
 from postseal.send.events import Observer
 from postseal.send.hooks import Hooks
 from postseal.send.many import Backlog, Given, Order
-from postseal.send.network import Network
+from postseal.send.networks.blocking import run
+from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.pending import Pending, Retrying, Sent
 from postseal.send.rates import Pace, Rate
 from postseal.send.reporting import Reporting
 from postseal.send.results import Delivery
 from postseal.send.retrying import RetryPolicy
-from postseal.send.signing import signed
+from postseal.send.session.signing import signed
 from postseal.send.transport import Following, Lane, Transport, Verification, nothing_follows
 from postseal.smtp.delivery_options import DeliveryOptions
 

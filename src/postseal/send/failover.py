@@ -15,7 +15,7 @@ from postseal.errors import (
     TimedOut,
     TLSError,
 )
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.results import Delivery
 from postseal.send.transport import Following, Lane, Transport, Verification, nothing_follows

@@ -7,10 +7,10 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from postseal.errors import MailError
-from postseal.send.blocking import run
+from postseal.send.networks.blocking import run
 
 if TYPE_CHECKING:
-    from postseal.send.network import Network
+    from postseal.send.networks.network import Network
     from postseal.send.transport import Transport
 
 __all__ = ["KeptByThread", "keep_ready"]

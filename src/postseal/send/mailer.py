@@ -9,12 +9,12 @@ from typing import Self, TypeVar, Unpack
 from postseal.mail.envelope import Envelope
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
-from postseal.send.blocking import BlockingNetwork, run
 from postseal.send.core import M
 from postseal.send.keeping import KeptByThread
 from postseal.send.mailer_base import MailerBase, Needs
 from postseal.send.many import Backlog, InOrder, Order, TakenInTurn
-from postseal.send.network import IPAddress, Network
+from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.networks.network import IPAddress, Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.pending import Sent
 from postseal.send.results import Delivery

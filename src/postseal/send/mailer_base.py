@@ -12,16 +12,16 @@ from postseal.errors import InvalidSetting
 from postseal.mail.conversion.policy import Conversion
 from postseal.secrets import Secret
 from postseal.send.assembling import Assembly, Target
-from postseal.send.authentication import TokenSource
-from postseal.send.connection_options import ConnectionOptions
 from postseal.send.core import Core, Handling
 from postseal.send.events import Observer
 from postseal.send.hooks import Hooks
-from postseal.send.network import IPAddress, Network
+from postseal.send.networks.network import IPAddress, Network
 from postseal.send.outgoing import Framing
 from postseal.send.pool_options import PoolOptions
 from postseal.send.rates import Rate
 from postseal.send.retrying import RetryPolicy
+from postseal.send.session.authentication import TokenSource
+from postseal.send.session.connection_options import ConnectionOptions
 from postseal.send.timeouts import Timeouts
 from postseal.smtp.delivery_options import DeliveryOptions
 from postseal.tls import INTERMEDIATE, Profile, Trust
@@ -29,7 +29,7 @@ from postseal.tls import INTERMEDIATE, Profile, Trust
 if TYPE_CHECKING:
     from postseal.mail.authentication.dkim_signing import DKIMSigner
     from postseal.secrets.source import SecretSource
-    from postseal.send.proxies import Proxy
+    from postseal.send.networks.proxies import Proxy
 
 __all__ = ["MailerBase", "Needs"]
 
@@ -106,7 +106,7 @@ class MailerBase(ABC):
             raise InvalidSetting("local_address is for the system's network, and another is given")
         network = network or self._system_network(_address(local_address))
         if proxy is not None:
-            from postseal.send.proxies import ProxiedNetwork, Proxy
+            from postseal.send.networks.proxies import ProxiedNetwork, Proxy
 
             proxy = Proxy.parse(proxy) if isinstance(proxy, str) else proxy
             network = ProxiedNetwork(network, proxy)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final, Generic, Protocol, TypeVar
 
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.send.pending import Pending, Sent
 
 __all__ = ["Backlog", "Given", "InOrder", "Order", "Source", "TakenInTurn"]

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from postseal.address import Address
 from postseal.errors import DeliveryUnknown, MailError
 from postseal.mail.envelope import Envelope
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing, can_be_read_again
 from postseal.send.results import Delivery, Refusal, require_acceptance
 from postseal.send.retrying import RetryPolicy

@@ -9,11 +9,11 @@ from typing import Final
 from weakref import WeakSet
 
 from postseal.errors import MailError, Phase, TimedOut
-from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.endpoint import Endpoint
-from postseal.send.network import Gate, Network
+from postseal.send.networks.network import Gate, Network
 from postseal.send.pool_options import PoolOptions
-from postseal.send.sessions import SessionCache
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.sessions import SessionCache
 
 __all__ = ["Pool"]
 

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from postseal.errors import InvalidSetting, TimedOut
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 
 __all__ = ["Pace", "Rate"]
 

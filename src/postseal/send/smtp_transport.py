@@ -8,13 +8,13 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from postseal.errors import Disconnected, Phase
-from postseal.send.connection import Connection
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.pool import Pool
 from postseal.send.rates import Pace
 from postseal.send.results import Delivery
-from postseal.send.transaction import Deliveries
+from postseal.send.session.connection import Connection
+from postseal.send.session.transaction import Deliveries
 from postseal.send.transport import Following, Lane, Transport, Verification, nothing_follows
 
 __all__ = ["SMTPTransport"]

@@ -12,8 +12,8 @@ from postseal.mail.attachment import Attachment
 from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
-from postseal.send.https import HTTPSFailed, HTTPSRequest, exchange
-from postseal.send.network import Network
+from postseal.send.networks.https import HTTPSFailed, HTTPSRequest, exchange
+from postseal.send.networks.network import Network
 from postseal.tls import Trust
 from postseal.tls.reports import (
     GZIP_TYPE,
@@ -107,7 +107,7 @@ async def post_tls_report(
 
     RFC 8460 3 allows to ignore the certificate; who asks for reports of broken TLS can be asked to
     keep it whole for them, or to take mail. Raises `HTTPSFailed` for an answer other than 2xx, and
-    what `postseal.send.https.exchange` raises; later attempts are wanted for a day
+    what `postseal.send.networks.https.exchange` raises; later attempts are wanted for a day
     (RFC 8460 5.4, 5.5).
     """
     request = HTTPSRequest(

@@ -12,12 +12,12 @@ import structlog
 from postseal.address import Address
 from postseal.errors import MailError, Phase
 from postseal.mail import Envelope
-from postseal.send.connection import Connection
-from postseal.send.destinations import Destinations
 from postseal.send.failover import says_nothing_of_the_message
+from postseal.send.mx.destinations import Destinations
 from postseal.send.outgoing import Outgoing, ReadAnewAsync
 from postseal.send.results import Delivery, Refusal
-from postseal.send.transaction import deliver
+from postseal.send.session.connection import Connection
+from postseal.send.session.transaction import deliver
 from postseal.serve.experience import Experience
 from postseal.serve.routing import Errand, Router
 from postseal.serve.sealing import Hop

@@ -14,9 +14,9 @@ from typing import Final
 import structlog
 
 from postseal.errors import Disconnected, MailError, TimedOut
-from postseal.send.aio import AsyncioStream, listen
-from postseal.send.network import Stream
-from postseal.send.sealed import SealedStream
+from postseal.send.networks.aio import AsyncioStream, listen
+from postseal.send.networks.network import Stream
+from postseal.send.networks.sealed import SealedStream
 from postseal.serve.intake import Intake
 from postseal.serve.proxied import Networks, arrive
 from postseal.serve.spool import Spool

@@ -17,8 +17,8 @@ import structlog
 
 from postseal.dns import Resolver
 from postseal.errors import ConnectError
-from postseal.send.aio import AsyncioNetwork
-from postseal.send.network import Network
+from postseal.send.networks.aio import AsyncioNetwork
+from postseal.send.networks.network import Network
 from postseal.serve.certificates import ListenerCertificates
 from postseal.serve.data_directory import DataDirectory, DataDirectoryLock, write_atomically
 from postseal.serve.first_run import Announcement, prepare

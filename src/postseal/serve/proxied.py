@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from postseal.errors import Disconnected, Phase, TimedOut
-from postseal.send.network import Stream
+from postseal.send.networks.network import Stream
 from postseal.smtp.proxy_protocol import ProxyHeaderReader
 
 __all__ = ["Arrival", "Networks", "arrive", "client_ip"]

@@ -19,7 +19,7 @@ from postseal.dns import NameDoesNotExist, Resolver
 from postseal.errors import InvalidReport, MailError
 from postseal.mail.authentication.dkim_signing import DKIMSigner
 from postseal.mail.prepared import PreparedMessage
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.send.tls_reports import post_tls_report, signed_tls_report, tls_report_message
 from postseal.serve.storage.seal_memory import StoredResults
 from postseal.tls import Trust

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 
 from postseal.dns import MX, Resolver
 from postseal.errors import MailError, Phase
-from postseal.send.connection import ConnectionOptions
-from postseal.send.dane import DaneFinding
 from postseal.send.endpoint import Endpoint
-from postseal.send.mta_sts import PolicyFinder
-from postseal.send.network import IPAddress
-from postseal.send.next_hops import NextHops, dane_not_asked, find_next_hops, is_literal
-from postseal.send.server_policy import Destination, decide_server, host_assurance
+from postseal.send.mx.dane import DaneFinding
+from postseal.send.mx.mta_sts import PolicyFinder
+from postseal.send.mx.next_hops import NextHops, dane_not_asked, find_next_hops, is_literal
+from postseal.send.mx.server_policy import Destination, decide_server, host_assurance
+from postseal.send.mx.ways import Way
+from postseal.send.networks.network import IPAddress
+from postseal.send.session.connection import ConnectionOptions
 from postseal.send.timeouts import Timeouts
-from postseal.send.ways import Way
 from postseal.serve.experience import Experience
 from postseal.serve.sealing import Hop
 from postseal.serve.setting_policies import DomainPolicy

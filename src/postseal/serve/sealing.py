@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from postseal.errors import MailError, PolicyUnavailable
-from postseal.send.dane import DaneFinding
-from postseal.send.ways import Way, ways_to_connect
+from postseal.send.mx.dane import DaneFinding
+from postseal.send.mx.ways import Way, ways_to_connect
 from postseal.tls.ladder import Decision, Deliver, Statement
 from postseal.tls.reports import AppliedPolicy
 from postseal.tls.requiretls import HostAssurance

@@ -13,10 +13,10 @@ from postseal.dns import CachingResolver, Resolver, ResolverFailure
 from postseal.dns.stub import StubResolver
 from postseal.errors import MailError
 from postseal.mail.authentication.dkim_signing import DKIMSigner
-from postseal.send.destinations import Destinations
-from postseal.send.mta_sts import PolicyFinder
-from postseal.send.network import Network
-from postseal.send.resolved_network import ResolvedNetwork
+from postseal.send.mx.destinations import Destinations
+from postseal.send.mx.mta_sts import PolicyFinder
+from postseal.send.networks.network import Network
+from postseal.send.networks.resolved_network import ResolvedNetwork
 from postseal.serve.attempts import TLS_REPORT_LISTENER
 from postseal.serve.experience import Experience
 from postseal.serve.intake import Intake

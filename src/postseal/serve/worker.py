@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 
 from postseal.errors import MailError
-from postseal.send.destinations import Destinations
+from postseal.send.mx.destinations import Destinations
 from postseal.serve.attempts import Attempts, Consignment
 from postseal.serve.experience import Experience
 from postseal.serve.routing import Router

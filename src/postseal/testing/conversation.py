@@ -13,9 +13,9 @@ from typing import Final
 from postseal.address import Address
 from postseal.errors import Disconnected, MailError, Phase
 from postseal.mail.envelope import Envelope
-from postseal.send.network import Stream
+from postseal.send.networks.network import Stream
+from postseal.send.networks.sealed import SealedStream
 from postseal.send.outgoing import Outgoing
-from postseal.send.sealed import SealedStream
 from postseal.smtp import events
 from postseal.smtp.commands import Bdat, Command, Rcpt
 from postseal.smtp.parse import Refusal, parse_command

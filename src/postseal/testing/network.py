@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from postseal.errors import ConnectError, MailError, Phase, TimedOut
-from postseal.send.network import Gate, IPAddress, Network, Stream
+from postseal.send.networks.network import Gate, IPAddress, Network, Stream
 from postseal.testing.clock import ManualClock
 from postseal.testing.script import Step
 from postseal.testing.stream import ScriptedStream

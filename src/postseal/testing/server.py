@@ -18,7 +18,7 @@ from typing import Final, Self
 from urllib.parse import quote
 
 from postseal.errors import InvalidSetting
-from postseal.send.aio import AsyncioStream, listen
+from postseal.send.networks.aio import AsyncioStream, listen
 from postseal.smtp.protocol import Extension
 from postseal.smtp.rules import DEFAULT_EXTENSIONS, Offer, ServerRules
 from postseal.smtp.sasl.offer import ServerOffer, ServerSASL

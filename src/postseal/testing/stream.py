@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from postseal.errors import Disconnected, TimedOut
-from postseal.send.network import Stream
+from postseal.send.networks.network import Stream
 from postseal.testing.clock import ManualClock
 from postseal.testing.script import Break, End, Hear, Say, Stall, Step, Wait, transcript
 

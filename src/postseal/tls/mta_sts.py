@@ -1,6 +1,6 @@
 """MTA-STS: what a domain's record and policy say, and what follows for a server (RFC 8461).
 
-Nothing here waits or remembers: `postseal.send.mta_sts` fetches policies and keeps them.
+Nothing here waits or remembers: `postseal.send.mx.mta_sts` fetches policies and keeps them.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from postseal.cli.app import app
 from postseal.cli.doctor import doctor
 from postseal.dns.name_servers import NameServer
-from postseal.send.diagnosis import Ailment
+from postseal.send.doctor.diagnosis import Ailment
 from tests.integration.send.scripts import greet
 from tests.parts.certificates import ServerCertificate, issue_certificate
 from tests.parts.command import run_postseal

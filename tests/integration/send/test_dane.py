@@ -18,10 +18,10 @@ from postseal.errors import (
     StartTLSStripped,
 )
 from postseal.send import Endpoint, Outgoing
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.dane import find_dane
-from postseal.send.sessions import SessionCache
-from postseal.send.transaction import deliver
+from postseal.send.mx.dane import find_dane
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.sessions import SessionCache
+from postseal.send.session.transaction import deliver
 from postseal.testing import MemoryResolver
 from postseal.tls import Opening, PeerProof, TLSLevel, TLSOutcome
 from postseal.tls.dane import DanePeer

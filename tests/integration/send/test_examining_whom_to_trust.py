@@ -16,7 +16,7 @@ from postseal.send.autoconfig import (
     write_client_config,
 )
 from postseal.send.autoconfig.candidates import Voucher
-from postseal.send.diagnosis import Ailment
+from postseal.send.doctor.diagnosis import Ailment
 from postseal.tls import Opening
 from tests.integration.send.scripts import PASSWORD, greet
 from tests.parts.certificates import ServerCertificate, issue_certificate

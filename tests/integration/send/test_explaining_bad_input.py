@@ -22,11 +22,16 @@ from postseal.dns.exchange import AsyncioExchange, BlockingExchange
 from postseal.dns.name_servers import NameServer
 from postseal.dns.stub import StubResolver
 from postseal.errors import MailError, StartTLSStripped, TLSResultType
-from postseal.send.connection import ConnectionOptions
-from postseal.send.explained import Action, ExplainedDestination, ExplainedServer, Verdict
-from postseal.send.explaining import Depth, explain_destination
-from postseal.send.policy_cache import CachedPolicy, MemoryPolicyCache, PolicyCache
-from postseal.send.policy_files import DirectoryPolicyCache
+from postseal.send.explanation.explained import (
+    Action,
+    ExplainedDestination,
+    ExplainedServer,
+    Verdict,
+)
+from postseal.send.explanation.explaining import Depth, explain_destination
+from postseal.send.mx.policy_cache import CachedPolicy, MemoryPolicyCache, PolicyCache
+from postseal.send.mx.policy_files import DirectoryPolicyCache
+from postseal.send.session.connection import ConnectionOptions
 from postseal.tls import PeerProof, PolicySource, TLSLevel
 from postseal.tls.dane import DNSState, TLSAState
 from postseal.tls.ladder import Defer, Deliver

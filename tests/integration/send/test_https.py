@@ -17,7 +17,7 @@ from postseal.errors import (
     MissingExtra,
     TimedOut,
 )
-from postseal.send.https import HTTPSFailed, HTTPSRequest, HTTPSResponse, exchange
+from postseal.send.networks.https import HTTPSFailed, HTTPSRequest, HTTPSResponse, exchange
 from postseal.tls import Trust
 from tests.parts.hostile_server import HostileServer, Script, Talk
 from tests.parts.routed_network import RoutedNetwork

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from postseal.errors import CertificateReason, CertificateRejected, TimedOut, TLSResultType
-from postseal.send.aio import AsyncioNetwork
-from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.mta_sts import DiscoveredPolicy
-from postseal.send.policy_cache import CachedPolicy, MemoryPolicyCache
+from postseal.send.mx.mta_sts import DiscoveredPolicy
+from postseal.send.mx.policy_cache import CachedPolicy, MemoryPolicyCache
+from postseal.send.networks.aio import AsyncioNetwork
+from postseal.send.networks.blocking import BlockingNetwork, run
 from postseal.tls.mta_sts import MAX_POLICY_SIZE, MTAStsMode, MTAStsPolicy
 from tests.parts.hostile_server import Talk
 from tests.parts.policy_house import DOMAIN, HOST, RECORD, PolicyHouse

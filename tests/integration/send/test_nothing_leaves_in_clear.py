@@ -28,7 +28,7 @@ from postseal.errors import (
     TLSResultType,
 )
 from postseal.send import Endpoint
-from postseal.send.connection import Connection, ConnectionOptions
+from postseal.send.session.connection import Connection, ConnectionOptions
 from postseal.tls import Trust, client_context
 from tests.integration.send.scripts import (
     CANARIES,

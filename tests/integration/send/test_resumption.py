@@ -10,8 +10,8 @@ import pytest
 from postseal import Secret, TLSLevel
 from postseal.errors import CertificateRejected, HandshakeFailed
 from postseal.send import Endpoint
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.sessions import SessionCache
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.sessions import SessionCache
 from postseal.tls import Trust
 from tests.integration.send.scripts import (
     CONTENT,

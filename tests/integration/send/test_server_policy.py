@@ -13,11 +13,11 @@ import trustme
 from postseal.dns import Answer
 from postseal.errors import CertificateRejected, PolicyNotMet, StartTLSStripped
 from postseal.send import Endpoint, Outgoing
-from postseal.send.blocking import run
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.dane import DaneFinding, find_dane
-from postseal.send.server_policy import Destination, decide_server, host_assurance, sealed_by
-from postseal.send.transaction import deliver
+from postseal.send.mx.dane import DaneFinding, find_dane
+from postseal.send.mx.server_policy import Destination, decide_server, host_assurance, sealed_by
+from postseal.send.networks.blocking import run
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.transaction import deliver
 from postseal.testing import MemoryResolver
 from postseal.tls import Opening, PeerProof, PolicySource, TLSLevel, TLSOutcome, Trust
 from postseal.tls.dane import DNSState, TLSAState

@@ -12,7 +12,7 @@ import trustme
 
 from postseal.errors import CertificateReason, CertificateRejected
 from postseal.send import AsyncMailer
-from postseal.send.https import HTTPSFailed
+from postseal.send.networks.https import HTTPSFailed
 from postseal.send.tls_reports import post_tls_report, tls_report_message
 from postseal.tls import Trust
 from postseal.tls.reports import (

@@ -224,7 +224,7 @@ async def test_a_client_that_reads_no_replies_is_dropped(
 ) -> None:
     # Refused recipients are free of charge: their replies fill every buffer on the way. The
     # connection must not stay open for who never reads them.
-    monkeypatch.setattr("postseal.send.aio._LINGER", 0.2)
+    monkeypatch.setattr("postseal.send.networks.aio._LINGER", 0.2)
     session = replace(IN_CLEAR, max_recipients=1)
     listener = await open_listener(replace(MX, session=session, patience=SHORT))
     loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from postseal.send.network import Stream
+from postseal.send.networks.network import Stream
 from postseal.serve.listener import Patience
 from postseal.serve.proxied import arrive, client_ip
 from postseal.serve.storage import Store

@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from postseal.dns import MX, Answer, Resolver
-from postseal.send.aio import AsyncioNetwork
-from postseal.send.destinations import Destinations
+from postseal.send.mx.destinations import Destinations
+from postseal.send.networks.aio import AsyncioNetwork
 from postseal.serve.settings import Settings
 from postseal.serve.storage import Lease, Outcome, StorageError, Store
 from postseal.serve.worker import Worker

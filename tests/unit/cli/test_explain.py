@@ -21,9 +21,9 @@ from postseal.cli.explained_text import explained_text
 from postseal.cli.layout import Row, Section, print_sections
 from postseal.dns import MX
 from postseal.errors import InvalidURL, MailError, MissingExtra
-from postseal.send.blocking import run
-from postseal.send.connection import ConnectionOptions
-from postseal.send.explaining import explain_destination
+from postseal.send.explanation.explaining import explain_destination
+from postseal.send.networks.blocking import run
+from postseal.send.session.connection import ConnectionOptions
 from postseal.testing import MemoryNetwork, MemoryResolver
 from postseal.tls.tlsa import TLSA
 from tests.parts.page_tables import table

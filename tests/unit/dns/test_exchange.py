@@ -15,7 +15,7 @@ from postseal.dns import ResolverFailure
 from postseal.dns.exchange import AsyncioExchange, BlockingExchange
 from postseal.dns.name_servers import NameServer
 from postseal.errors import MailError
-from postseal.send.blocking import run
+from postseal.send.networks.blocking import run
 from tests.parts.name_server import name_server
 from tests.parts.ports import ReservedPort
 

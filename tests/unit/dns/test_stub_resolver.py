@@ -19,7 +19,7 @@ from postseal.dns.exchange import BlockingExchange, Exchange
 from postseal.dns.name_servers import NameServer
 from postseal.dns.stub import StubResolver
 from postseal.errors import Phase
-from postseal.send.blocking import run
+from postseal.send.networks.blocking import run
 from postseal.testing import ManualClock
 from postseal.tls.tlsa import TLSA
 from tests.parts.name_server import name_server, respond

@@ -9,9 +9,9 @@ import pytest
 from postseal import Address, Delivery, Envelope
 from postseal.errors import MailError
 from postseal.send import DeliveryOptions, Endpoint
-from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.outgoing import Content, Outgoing
-from postseal.send.transaction import deliver
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.transaction import deliver
 from postseal.testing import MemoryNetwork, Step, transcript
 from tests.parts.worlds import World
 

@@ -12,9 +12,9 @@ from enum import Enum, unique
 import pytest
 
 from postseal.errors import Disconnected, MailError, TimedOut
-from postseal.send.aio import AsyncioStream, listen
-from postseal.send.network import Attendant, Stream
-from postseal.send.sealed import SealedStream
+from postseal.send.networks.aio import AsyncioStream, listen
+from postseal.send.networks.network import Attendant, Stream
+from postseal.send.networks.sealed import SealedStream
 from postseal.tls import Channel, Opening
 from tests.parts.flawed_certificates import HOST, Certificates, Flaw
 

@@ -7,7 +7,7 @@ import pytest
 from postseal import Secret
 from postseal.errors import AuthError, Phase
 from postseal.send import Endpoint
-from postseal.send.connection import ConnectionOptions
+from postseal.send.session.connection import ConnectionOptions
 from postseal.testing import MemoryNetwork
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import IN_CLEAR, PLAIN, open_connection, refused

@@ -12,7 +12,7 @@ import pytest
 from postseal import Secret
 from postseal.errors import AuthError
 from postseal.send import Endpoint
-from postseal.send.authentication import Login, authenticate
+from postseal.send.session.authentication import Login, authenticate
 from postseal.smtp import Extensions, Reply
 from postseal.smtp.commands import Auth, AuthCancel, AuthResponse, Command
 from postseal.smtp.sasl import (

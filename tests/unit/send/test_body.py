@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import pytest
 
 from postseal.errors import DeliveryUnknown, Disconnected, InvalidInput, Phase, TimedOut
-from postseal.send.connection import ConnectionOptions
-from postseal.send.network import IPAddress, Stream
+from postseal.send.networks.network import IPAddress, Stream
+from postseal.send.session.connection import ConnectionOptions
 from postseal.testing import Break, Hear, MemoryNetwork, Say, Stall, Step, Wait, transcript
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import ACCEPTED, BOB, BODY, CONTENT, EVE, hand_over

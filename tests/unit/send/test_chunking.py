@@ -9,8 +9,8 @@ import pytest
 
 from postseal.errors import Disconnected, PermanentlyRejected, Phase
 from postseal.send import Conversion, Framing, Outgoing
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.transaction import Deliveries
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.transaction import Deliveries
 from postseal.testing import Hear, MemoryNetwork, Say, Step, transcript
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import BODY, CONTENT, ENVELOPE, IN_CLEAR, greeting, hand_over

@@ -22,8 +22,8 @@ from postseal.errors import (
     TimedOut,
 )
 from postseal.send import Endpoint
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.network import IPAddress, Stream
+from postseal.send.networks.network import IPAddress, Stream
+from postseal.send.session.connection import Connection, ConnectionOptions
 from postseal.testing import End, Hear, MemoryNetwork, Say, Step, Wait, transcript
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import IN_CLEAR, PLAIN, open_connection, refused

@@ -11,10 +11,10 @@ from postseal import Address
 from postseal.errors import PermanentlyRejected, Phase
 from postseal.mail.conversion import NotConvertible
 from postseal.send import Conversion, Outgoing
-from postseal.send.blocking import run
-from postseal.send.connection import Connection, ConnectionOptions
+from postseal.send.networks.blocking import run
 from postseal.send.outgoing import Content, ReadAnew, ReadAnewAsync
-from postseal.send.transaction import Deliveries
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.transaction import Deliveries
 from postseal.testing import MemoryNetwork
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import (

@@ -7,8 +7,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from postseal.dns import MX, BogusAnswer, Lookup, NameDoesNotExist
-from postseal.send.blocking import run
-from postseal.send.dane import DaneFinding, find_dane
+from postseal.send.mx.dane import DaneFinding, find_dane
+from postseal.send.networks.blocking import run
 from postseal.testing import MemoryResolver
 from postseal.tls.dane import DaneRequirement, DNSState, TLSAState
 from postseal.tls.tlsa import TLSA

@@ -21,8 +21,8 @@ from postseal.errors import (
     StartTLSStripped,
     TimedOut,
 )
-from postseal.send.diagnosing import diagnose
-from postseal.send.diagnosis import Ailment
+from postseal.send.doctor.diagnosing import diagnose
+from postseal.send.doctor.diagnosis import Ailment
 from postseal.smtp.sasl.errors import NoCommonMechanism, ServerSignatureInvalid
 
 

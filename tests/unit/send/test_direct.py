@@ -24,7 +24,7 @@ from postseal.errors import (
     StartTLSStripped,
 )
 from postseal.send import DeliveryOptions, Direct
-from postseal.send.policy_cache import CachedPolicy, MemoryPolicyCache
+from postseal.send.mx.policy_cache import CachedPolicy, MemoryPolicyCache
 from postseal.testing import MemoryNetwork, MemoryResolver
 from postseal.tls.mta_sts import MTAStsMode, MTAStsPolicy
 from postseal.tls.tlsa import TLSA, MatchingType, Selector, Usage

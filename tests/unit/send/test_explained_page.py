@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from postseal.dns import MX
-from postseal.send.blocking import run
-from postseal.send.connection import ConnectionOptions
-from postseal.send.explained import Action, Verdict
-from postseal.send.explained_json import explained_json
-from postseal.send.explaining import Depth, explain_destination
+from postseal.send.explanation.explained import Action, Verdict
+from postseal.send.explanation.explained_json import explained_json
+from postseal.send.explanation.explaining import Depth, explain_destination
+from postseal.send.networks.blocking import run
+from postseal.send.session.connection import ConnectionOptions
 from postseal.testing import MemoryNetwork, MemoryResolver
 from postseal.tls.ladder import Stance
 from tests.parts.page_tables import DOCS, table

@@ -9,11 +9,11 @@ import pytest
 
 from postseal.dns import MX, Lookup, NameDoesNotExist
 from postseal.errors import ConnectError, MailError, MissingExtra, PermanentlyRejected
-from postseal.send.blocking import run
-from postseal.send.connection import ConnectionOptions
-from postseal.send.explained import Action, ExplainedDestination, Verdict
-from postseal.send.explained_json import explained_json, record_text
-from postseal.send.explaining import Depth, explain_destination
+from postseal.send.explanation.explained import Action, ExplainedDestination, Verdict
+from postseal.send.explanation.explained_json import explained_json, record_text
+from postseal.send.explanation.explaining import Depth, explain_destination
+from postseal.send.networks.blocking import run
+from postseal.send.session.connection import ConnectionOptions
 from postseal.testing import MemoryNetwork, MemoryResolver
 from postseal.tls import PeerProof, TLSLevel
 from postseal.tls.ladder import Defer, Deliver, Statement

@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, ip_address
 import pytest
 
 from postseal.errors import ConnectError, Phase
-from postseal.send.happy_eyeballs import in_turn
-from postseal.send.racing import race
+from postseal.send.networks.happy_eyeballs import in_turn
+from postseal.send.networks.racing import race
 from tests.parts.hostile_server import HostileServer, Talk
 from tests.parts.ports import LOOPBACK, ReservedPort
 from tests.parts.worlds import World, in_each_world

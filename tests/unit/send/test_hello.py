@@ -17,7 +17,7 @@ from postseal.errors import (
     StartTLSStripped,
 )
 from postseal.send import Conversion, Endpoint
-from postseal.send.connection import ConnectionOptions
+from postseal.send.session.connection import ConnectionOptions
 from postseal.smtp.xclient import ClientAttributes, Unavailable
 from postseal.testing import MemoryNetwork
 from tests.parts.worlds import World, in_each_world

@@ -17,7 +17,7 @@ from postseal.errors import (
     StartTLSStripped,
 )
 from postseal.send import Endpoint, Framing, Outgoing, PoolOptions
-from postseal.send.connection import ConnectionOptions
+from postseal.send.session.connection import ConnectionOptions
 from postseal.smtp.protocol import Protocol
 from postseal.testing import MemoryNetwork
 from postseal.tls import TLSLevel

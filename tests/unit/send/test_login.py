@@ -11,7 +11,7 @@ import pytest
 from postseal import AsyncMailer, Mailer, Secret
 from postseal.errors import AuthError, InvalidSetting
 from postseal.send import Endpoint
-from postseal.send.connection import ConnectionOptions
+from postseal.send.session.connection import ConnectionOptions
 from postseal.testing import MemoryNetwork
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import open_connection, refused

@@ -9,8 +9,8 @@ import pytest
 from postseal import Address, AsyncMailer, Envelope, Mailer
 from postseal.errors import Disconnected, LocalProtocolError, PermanentlyRejected, Phase
 from postseal.send import Outgoing, PoolOptions, Sent
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.transaction import Deliveries
+from postseal.send.session.connection import Connection, ConnectionOptions
+from postseal.send.session.transaction import Deliveries
 from postseal.testing import End, MemoryNetwork, transcript
 from tests.parts.worlds import World, in_each_world
 from tests.unit.send.dialogues import ADA, BOB, IN_CLEAR, PIPELINING, PLAIN, greeting

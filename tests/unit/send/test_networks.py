@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
-from postseal.send.aio import AsyncioNetwork, AsyncioStream, listen
-from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.network import Network, Stream
-from postseal.send.staggered import Place, connect_first
+from postseal.send.networks.aio import AsyncioNetwork, AsyncioStream, listen
+from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.networks.network import Network, Stream
+from postseal.send.networks.staggered import Place, connect_first
 from tests.parts.ports import LOOPBACK, ReservedPort
 from tests.parts.worlds import World, in_each_world
 
@@ -337,7 +337,7 @@ def _end(peer: socket.socket) -> None:
 async def test_a_close_does_not_wait_for_ever_for_a_peer_that_does_not_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("postseal.send.aio._LINGER", SOON)
+    monkeypatch.setattr("postseal.send.networks.aio._LINGER", SOON)
     with listener() as server:
         network = World.ASYNCIO.network()
         stream = await network.connect(LOOPBACK, server.getsockname()[1], network.now() + 20)

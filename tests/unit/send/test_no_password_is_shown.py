@@ -14,8 +14,8 @@ import pytest
 from postseal import AsyncMailer, Envelope, Mailer, Secret, Timeouts
 from postseal.errors import MailError
 from postseal.send import Endpoint
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.network import IPAddress, Stream
+from postseal.send.networks.network import IPAddress, Stream
+from postseal.send.session.connection import Connection, ConnectionOptions
 from postseal.smtp.commands import Auth, AuthResponse
 from postseal.testing import MemoryNetwork
 from tests.parts.canaries import Canary, find_canaries

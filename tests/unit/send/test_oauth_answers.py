@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postseal.errors import SecretDenied, SecretError, SecretMalformed, SecretUnreachable
-from postseal.send.oauth_answers import Granted, read_answer
+from postseal.send.oauth.answers import Granted, read_answer
 
 NOW = 1_800_000_000.0
 GIVEN = {"access_token": "a-canary", "token_type": "bearer", "expires_in": 3600}

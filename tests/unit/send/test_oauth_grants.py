@@ -12,7 +12,7 @@ from postseal import Secret
 from postseal.errors import InvalidSetting, MissingExtra, SecretMalformed, SecretNotFound
 from postseal.secrets import SecretSource
 from postseal.send import ClientCredentials, RefreshToken, ServiceAccount, oauth_tokens
-from postseal.send.oauth_grants import TokenEndpoint
+from postseal.send.oauth.grants import TokenEndpoint
 from tests.parts.keepers import Keeper
 
 SECRET = Secret("canary")

@@ -13,7 +13,6 @@ import pytest
 from postseal import Mailer, Message, Secret
 from postseal.errors import AuthError, ConnectError, MailError, Phase, TemporarilyRejected
 from postseal.send import Endpoint, Framing
-from postseal.send.connection import Connection, ConnectionOptions
 from postseal.send.events import (
     Authenticated,
     ConnectionClosed,
@@ -24,6 +23,7 @@ from postseal.send.events import (
     SendEvent,
 )
 from postseal.send.observing import all_of
+from postseal.send.session.connection import Connection, ConnectionOptions
 from postseal.send.transports import Outbox
 from postseal.testing import MemoryNetwork
 from tests.parts.canaries import Canary, find_canaries

@@ -20,8 +20,8 @@ from postseal.errors import (
 )
 from postseal.secrets import Need, SecretReference, SecretSource, SecretVersion
 from postseal.send import Endpoint, Timeouts
-from postseal.send.authentication import PasswordReplaced
-from postseal.send.connection import Connection, ConnectionOptions
+from postseal.send.session.authentication import PasswordReplaced
+from postseal.send.session.connection import Connection, ConnectionOptions
 from postseal.testing import MemoryNetwork
 from tests.parts.keepers import Keeper
 from tests.parts.worlds import World, in_each_world

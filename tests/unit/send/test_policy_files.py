@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from postseal.errors import InvalidSetting, PolicyUnavailable
-from postseal.send.blocking import run
-from postseal.send.policy_cache import CachedPolicy
-from postseal.send.policy_files import DirectoryPolicyCache
+from postseal.send.mx.policy_cache import CachedPolicy
+from postseal.send.mx.policy_files import DirectoryPolicyCache
+from postseal.send.networks.blocking import run
 from postseal.tls.mta_sts import MTAStsMode, MTAStsPolicy
 
 POLICY = MTAStsPolicy(MTAStsMode.ENFORCE, ("mx.example.com", "*.example.net"), 86_400)

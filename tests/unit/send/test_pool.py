@@ -11,11 +11,11 @@ import pytest
 from postseal import Envelope, Mailer
 from postseal.errors import ConnectError, Disconnected, InvalidSetting, Phase, TimedOut
 from postseal.send import Outgoing
-from postseal.send.blocking import BlockingNetwork, run
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.network import Gate
+from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.networks.network import Gate
 from postseal.send.pool import Pool
 from postseal.send.pool_options import PoolOptions
+from postseal.send.session.connection import Connection, ConnectionOptions
 from postseal.smtp.commands import Mail
 from postseal.testing import MemoryNetwork
 from tests.parts.worlds import AnyMailer, World, in_each_world

@@ -20,11 +20,11 @@ from postseal.errors import (
     Phase,
 )
 from postseal.send import Endpoint, Proxy
-from postseal.send.blocking import run
-from postseal.send.connection import Connection, ConnectionOptions
-from postseal.send.proxies import ProxiedNetwork
-from postseal.send.proxy_dialogues import ask_http, ask_socks
-from postseal.send.tunnel import Tunnel
+from postseal.send.networks.blocking import run
+from postseal.send.networks.proxies import ProxiedNetwork
+from postseal.send.networks.proxy_dialogues import ask_http, ask_socks
+from postseal.send.networks.tunnel import Tunnel
+from postseal.send.session.connection import Connection, ConnectionOptions
 from postseal.testing import End, Hear, MemoryNetwork, Say, Step
 from tests.parts.obliging_network import ObligingStream
 from tests.parts.worlds import World, in_each_world

@@ -9,7 +9,7 @@ import pytest
 from postseal import Envelope
 from postseal.errors import InvalidSetting, TimedOut
 from postseal.send import Outgoing, PoolOptions, Rate, Timeouts
-from postseal.send.blocking import BlockingNetwork, run
+from postseal.send.networks.blocking import BlockingNetwork, run
 from postseal.send.rates import Pace
 from postseal.testing import MemoryNetwork
 from tests.parts.worlds import AnyMailer, World, in_each_world

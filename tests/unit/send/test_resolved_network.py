@@ -7,8 +7,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import pytest
 
 from postseal.errors import ConnectError, Phase
-from postseal.send.blocking import run
-from postseal.send.resolved_network import ResolvedNetwork
+from postseal.send.networks.blocking import run
+from postseal.send.networks.resolved_network import ResolvedNetwork
 from postseal.testing import End, MemoryNetwork, MemoryResolver
 
 HOST = "mx.example.org"

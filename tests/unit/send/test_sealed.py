@@ -7,9 +7,9 @@ import ssl
 import pytest
 
 from postseal.errors import CertificateRejected, Disconnected, HandshakeFailed, TimedOut, TLSError
-from postseal.send.blocking import run
-from postseal.send.network import Stream
-from postseal.send.sealed import SealedStream
+from postseal.send.networks.blocking import run
+from postseal.send.networks.network import Stream
+from postseal.send.networks.sealed import SealedStream
 from postseal.testing import ManualClock, ScriptedStream
 from postseal.tls import Channel, Opening, TLSLevel, Trust
 from tests.parts.flawed_certificates import HOST, Certificates, Flaw

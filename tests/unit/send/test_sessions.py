@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import cast
 
-from postseal.send.sessions import SessionCache
+from postseal.send.session.sessions import SessionCache
 from postseal.tls import ResumableSession
 
 

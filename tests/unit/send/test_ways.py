@@ -16,10 +16,10 @@ from postseal.errors import (
     TimedOut,
 )
 from postseal.send import Endpoint
-from postseal.send.blocking import run
-from postseal.send.connection import ConnectionOptions
-from postseal.send.dane import DaneFinding
-from postseal.send.ways import Way, connect, is_shortfall, ways_to_connect
+from postseal.send.mx.dane import DaneFinding
+from postseal.send.mx.ways import Way, connect, is_shortfall, ways_to_connect
+from postseal.send.networks.blocking import run
+from postseal.send.session.connection import ConnectionOptions
 from postseal.testing import MemoryNetwork
 from postseal.tls import Opening, PeerProof, PolicySource, TLSLevel
 from postseal.tls.dane import DanePeer, DNSState, TLSAState

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from postseal.send import Endpoint
-from postseal.send.connection import ConnectionOptions
-from postseal.send.destinations import Destinations
-from postseal.send.ways import Way
+from postseal.send.mx.destinations import Destinations
+from postseal.send.mx.ways import Way
+from postseal.send.session.connection import ConnectionOptions
 from postseal.serve.attempts import Attempts, Consignment
 from postseal.serve.routing import Errand
 from postseal.serve.sealing import Hop

@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 from structlog.testing import capture_logs
 
-from postseal.send.aio import AsyncioStream
-from postseal.send.network import Stream
+from postseal.send.networks.aio import AsyncioStream
+from postseal.send.networks.network import Stream
 from postseal.serve.intake import Intake
 from postseal.serve.listener import Listener, ListenerRules
 from postseal.smtp.rules import Offer, ServerRules

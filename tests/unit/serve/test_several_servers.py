@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 
 from postseal.errors import ConnectError, MailError, PermanentlyRejected, Phase
 from postseal.send import Endpoint
-from postseal.send.connection import ConnectionOptions
-from postseal.send.destinations import Destinations
-from postseal.send.ways import Way
+from postseal.send.mx.destinations import Destinations
+from postseal.send.mx.ways import Way
+from postseal.send.session.connection import ConnectionOptions
 from postseal.serve.attempts import Attempts, Consignment
 from postseal.serve.experience import Experience
 from postseal.serve.routing import Errand

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postseal.errors import ConnectError, Disconnected, TimedOut
-from postseal.send.blocking import run
+from postseal.send.networks.blocking import run
 from postseal.testing import (
     Break,
     End,

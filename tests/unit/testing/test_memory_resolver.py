@@ -8,7 +8,7 @@ import pytest
 
 from postseal.dns import MX, SRV, BogusAnswer, Lookup, NameDoesNotExist, ResolverFailure
 from postseal.errors import MailError
-from postseal.send.blocking import run
+from postseal.send.networks.blocking import run
 from postseal.testing import MemoryResolver
 from postseal.tls.tlsa import TLSA
 

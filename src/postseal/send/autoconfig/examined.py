@@ -10,7 +10,7 @@ from postseal.send.autoconfig.candidates import Candidate
 from postseal.send.autoconfig.probing import Probe
 from postseal.send.autoconfig.published import PublishedFile
 from postseal.send.autoconfig.subject import Subject
-from postseal.send.diagnosis import Ailment, Diagnosis
+from postseal.send.doctor.diagnosis import Ailment, Diagnosis
 
 __all__ = ["Examination", "ExaminedLogin", "ExaminedServer", "Health"]
 

@@ -7,8 +7,8 @@ from typing import Final
 from postseal.send.autoconfig.examined import Examination, ExaminedLogin, ExaminedServer
 from postseal.send.autoconfig.probing import Probe
 from postseal.send.autoconfig.published import PublishedFile
-from postseal.send.diagnosis import Diagnosis
-from postseal.send.explained_json import lookup_json, outcome_json
+from postseal.send.doctor.diagnosis import Diagnosis
+from postseal.send.explanation.explained_json import lookup_json, outcome_json
 from postseal.tls.reports.writing import JSONValue
 
 __all__ = ["examined_json"]

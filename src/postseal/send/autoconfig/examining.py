@@ -32,11 +32,11 @@ from postseal.send.autoconfig.probing import Probe, log_in, probe
 from postseal.send.autoconfig.published import PublishedFile, fetch_published, places
 from postseal.send.autoconfig.srv_records import find_submission
 from postseal.send.autoconfig.subject import Subject
-from postseal.send.connection_options import ConnectionOptions
-from postseal.send.diagnosing import diagnose
-from postseal.send.diagnosis import Diagnosis
-from postseal.send.network import Network
-from postseal.send.resolved_network import ResolvedNetwork
+from postseal.send.doctor.diagnosing import diagnose
+from postseal.send.doctor.diagnosis import Diagnosis
+from postseal.send.networks.network import Network
+from postseal.send.networks.resolved_network import ResolvedNetwork
+from postseal.send.session.connection_options import ConnectionOptions
 from postseal.tls.channel import Opening
 
 __all__ = ["Settle", "examine"]

@@ -10,8 +10,8 @@ from postseal.send.autoconfig.candidates import Candidate
 from postseal.send.autoconfig.probing import Probe
 from postseal.send.autoconfig.published import PublishedFile
 from postseal.send.autoconfig.srv_records import FoundServices
-from postseal.send.diagnosing import diagnose
-from postseal.send.diagnosis import Ailment, Diagnosis
+from postseal.send.doctor.diagnosing import diagnose
+from postseal.send.doctor.diagnosis import Ailment, Diagnosis
 from postseal.tls.channel import Opening
 
 __all__ = [

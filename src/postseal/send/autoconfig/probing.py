@@ -21,9 +21,9 @@ from postseal.errors import (
     TimedOut,
 )
 from postseal.send.autoconfig.candidates import Candidate
-from postseal.send.connection import Connection
-from postseal.send.connection_options import ConnectionOptions
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
+from postseal.send.session.connection import Connection
+from postseal.send.session.connection_options import ConnectionOptions
 from postseal.smtp.sasl.choice import choose_mechanisms
 from postseal.smtp.sasl.credentials import Password
 from postseal.smtp.sasl.errors import NoCommonMechanism

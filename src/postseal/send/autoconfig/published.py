@@ -13,8 +13,8 @@ from postseal.errors import ConnectError, MailError, MissingExtra
 from postseal.send.autoconfig.account import AccountSettings
 from postseal.send.autoconfig.hostile_xml import InvalidXML
 from postseal.send.autoconfig.mozilla import MAX_CONFIG_SIZE, read_client_config
-from postseal.send.https import HTTPSFailed, HTTPSRequest, exchange
-from postseal.send.network import Network
+from postseal.send.networks.https import HTTPSFailed, HTTPSRequest, exchange
+from postseal.send.networks.network import Network
 from postseal.tls.trust import Trust
 
 __all__ = ["PublishedFile", "fetch_published", "places"]

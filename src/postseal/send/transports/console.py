@@ -18,7 +18,7 @@ from postseal.tls.levels import TLSOutcome
 
 if TYPE_CHECKING:
     from postseal.mail.reading.attachments import ReceivedAttachment
-    from postseal.send.network import Network
+    from postseal.send.networks.network import Network
 
 __all__ = ["Console", "readable"]
 

@@ -13,7 +13,7 @@ from typing import IO, Final
 
 from postseal.errors import InvalidInput, InvalidSetting, InvalidURL
 from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.results import Delivery
 from postseal.send.transport import Transport, Verification

@@ -18,7 +18,7 @@ from postseal.send.transports.urls import LocalURL
 from postseal.tls.levels import TLSOutcome
 
 if TYPE_CHECKING:
-    from postseal.send.network import Network
+    from postseal.send.networks.network import Network
 
 __all__ = ["Outbox", "outbox"]
 

@@ -10,7 +10,7 @@ from postseal.errors import InvalidURL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from postseal.send.network import Network
+    from postseal.send.networks.network import Network
     from postseal.send.transport import Transport
 
 __all__ = ["LOCAL_SCHEMES", "local_transport"]

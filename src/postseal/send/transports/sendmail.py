@@ -23,11 +23,11 @@ from postseal.errors import (
     Phase,
     TimedOut,
 )
-from postseal.send.converted import in_7_bits, wants_7_bits
-from postseal.send.network import Network
+from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.printable import printable
 from postseal.send.results import Delivery
+from postseal.send.session.converted import in_7_bits, wants_7_bits
 from postseal.send.transport import Transport, Verification
 from postseal.send.transports.disk import on_disk, opened
 from postseal.send.transports.program import Ended, Program

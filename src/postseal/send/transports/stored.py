@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 from postseal.errors import PermanentlyRejected, Phase
 from postseal.mail.envelope import Envelope
-from postseal.send.converted import lines_of
 from postseal.send.outgoing import Outgoing, pieces_of
 from postseal.send.results import Delivery
+from postseal.send.session.converted import lines_of
 from postseal.smtp.reply import Reply
 from postseal.tls.levels import TLSOutcome
 

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from postseal.send.policy_cache import CachedPolicy, PolicyCache
+from postseal.send.mx.policy_cache import CachedPolicy, PolicyCache
 from postseal.serve.storage import seals
 from postseal.serve.storage.seals import NewPolicy, NewResults, NewSighting, ReportKey
 from postseal.serve.storage.writer import Writer

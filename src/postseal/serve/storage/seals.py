@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from sqlalchemy import Column, Connection, Table, delete, func, insert, select
 
-from postseal.send.policy_cache import CachedPolicy
+from postseal.send.mx.policy_cache import CachedPolicy
 from postseal.serve.storage.schema import level_sightings, mta_sts_policies, tls_results
 from postseal.tls import TLSLevel
 from postseal.tls.mta_sts import MTAStsPolicy

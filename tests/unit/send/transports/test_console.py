@@ -10,7 +10,7 @@ from postseal.address import Address
 from postseal.errors import InvalidURL, TemporarilyRejected
 from postseal.mail import Attachment, Envelope, Message
 from postseal.send import Outgoing
-from postseal.send.blocking import run
+from postseal.send.networks.blocking import run
 from postseal.send.transports import Console, local_transport
 from postseal.testing import MemoryNetwork
 from tests.parts.worlds import World, in_each_world

@@ -29,7 +29,7 @@ from postseal.send import (
     Outgoing,
     ReturnContent,
 )
-from postseal.send.blocking import BlockingNetwork, run
+from postseal.send.networks.blocking import BlockingNetwork, run
 from postseal.send.transports import Directory, local_transport, read_stored, stored_messages
 from tests.parts.worlds import World, in_each_world
 

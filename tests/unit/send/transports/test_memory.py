@@ -10,7 +10,7 @@ from postseal.address import Address
 from postseal.errors import InvalidAddress, InvalidSetting, InvalidURL, PermanentlyRejected
 from postseal.mail import Envelope, Message
 from postseal.send import DeliveryOptions, Outgoing
-from postseal.send.blocking import run
+from postseal.send.networks.blocking import run
 from postseal.send.transports import Outbox, local_transport, outbox
 from postseal.testing import MemoryNetwork
 from postseal.tls import TLSLevel

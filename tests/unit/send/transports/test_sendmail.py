@@ -27,7 +27,7 @@ from postseal.errors import (
 )
 from postseal.mail import Envelope, Message
 from postseal.send import Delivery, DeliveryOptions, Framing, Notify, Outgoing
-from postseal.send.aio import AsyncioNetwork
+from postseal.send.networks.aio import AsyncioNetwork
 from postseal.send.transports import Sendmail, local_transport
 from postseal.smtp.protocol import Extension
 from postseal.tls import TLSLevel

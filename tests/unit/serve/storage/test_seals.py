@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postseal.errors import TLSResultType
-from postseal.send.policy_cache import CachedPolicy
+from postseal.send.mx.policy_cache import CachedPolicy
 from postseal.serve.storage import Store, seals
 from postseal.tls import TLSLevel
 from postseal.tls.mta_sts import MTAStsMode, MTAStsPolicy
