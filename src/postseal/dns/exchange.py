@@ -80,7 +80,7 @@ class AsyncioExchange(Exchange):
 
 
 class BlockingExchange(Exchange):
-    """Waits in the calling thread, so that `postseal.send.networks.blocking` can drive a resolver."""
+    """Waits in the calling thread, so that `postseal.send.networks.blocking` can drive it."""
 
     def now(self) -> float:
         return time.monotonic()
