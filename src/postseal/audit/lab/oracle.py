@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from postseal.audit.lab.canaries import Canaries, occurs, proof_in
 from postseal.audit.lab.case import Case, Expectation, Mode
@@ -12,6 +14,8 @@ from postseal.audit.lab.verdicts import Verdict, worst
 
 __all__ = ["judge"]
 
+_ENVELOPE: Final = re.compile(rb"^(?:MAIL FROM|RCPT TO):", re.IGNORECASE | re.MULTILINE)
+
 
 def judge(
     case: Case,
@@ -20,10 +24,13 @@ def judge(
     canaries: Canaries,
     record: Record,
     run: ClientRun,
+    *,
+    has_own_message: bool = False,
 ) -> tuple[Verdict, str]:
     """Give the worst of what the client did in a case that applies to it, and a sentence for it.
 
-    What the case allows is passed over; what remains is safe, unless the client never came.
+    What the case allows is passed over; what remains is safe, unless the client never came. With
+    `has_own_message` the client sends what it has, and no canary is to be looked for in that.
     """
     allowed = case.allowed
     if expectation is Expectation.OPPORTUNISTIC:
@@ -33,6 +40,12 @@ def judge(
         for verdict, told in _all(case, mode, canaries, record, run)
         if verdict not in allowed
     }
+    if run.claims_success and not (has_own_message and record.delivered):
+        seen |= {
+            verdict: told
+            for verdict, told in _false_success(case, canaries, record)
+            if verdict not in allowed
+        }
     if seen:
         verdict = worst(*seen)
         return verdict, seen[verdict]
@@ -54,11 +67,15 @@ def _all(
         yield Verdict.HANG, f"still running after {run.seconds:.0f} s"
     elif run.crashed:
         yield Verdict.CRASH, _how_it_ended(run)
-    elif run.claims_success and not _reached(canaries, record):
-        if case.answers_are_forged:
-            yield Verdict.ACCEPTED_FORGED, "reported success on the word of the attacker"
-        else:
-            yield Verdict.SILENT_LOSS, "reported success, and no server took the message"
+
+
+def _false_success(case: Case, canaries: Canaries, record: Record) -> Iterator[tuple[Verdict, str]]:
+    if any(occurs(canaries.body, one.content) for one in record.delivered):
+        return
+    if case.answers_are_forged:
+        yield Verdict.ACCEPTED_FORGED, "reported success on the word of the attacker"
+    else:
+        yield Verdict.SILENT_LOSS, "reported success, and no server took the message"
 
 
 def _leaks(
@@ -77,12 +94,19 @@ def _leaks(
             yield Verdict.LEAK_CREDENTIAL_PROOF, f"proved its password by {mechanism} {how}"
         if occurs(canaries.body, octets) or occurs(canaries.subject, octets):
             yield Verdict.LEAK_MAIL, f"gave away the message {how}"
-        recipient = canaries.recipient.partition("@")[0]
-        sender = canaries.sender.partition("@")[0]
-        if occurs(recipient, octets) or occurs(sender, octets):
+        if _ENVELOPE.search(octets) or any(
+            occurs(address.partition("@")[0], octets)
+            for address in (canaries.sender, canaries.recipient)
+        ):
             yield Verdict.LEAK_ENVELOPE, f"gave away the envelope {how}"
         if occurs(canaries.user, octets):
             yield Verdict.LEAK_METADATA, f"gave away its user name {how}"
+    # A client may have a message of its own, without the canaries.
+    for one in connection.delivered:
+        if not one.was_sealed:
+            yield Verdict.LEAK_MAIL, "delivered its message in clear"
+        elif not case.channel_is_sound:
+            yield Verdict.LEAK_MAIL, "delivered its message to a server it should not trust"
     if mode is Mode.IMPLICIT and connection.clear:
         yield Verdict.LEAK_METADATA, "spoke in clear on a port of TLS"
     if connection.continued:
@@ -92,10 +116,6 @@ def _leaks(
         yield Verdict.HANG, f"read {size} MiB of an answer that has no end"
     for told in connection.trapped:
         yield Verdict.ACCEPTED_FORGED, told
-
-
-def _reached(canaries: Canaries, record: Record) -> bool:
-    return any(occurs(canaries.body, one.content) for one in record.delivered)
 
 
 def _how_it_ended(run: ClientRun) -> str:

@@ -65,6 +65,11 @@ class _Seen:
     record: Record
     run: ClientRun
 
+    @property
+    def took_canary(self) -> bool:
+        """Whether the message that arrived is the one that the client was given."""
+        return any(occurs(self.canaries.body, one.content) for one in self.record.delivered)
+
 
 @dataclass(slots=True)
 class Lab:
@@ -144,7 +149,13 @@ class Lab:
             told = f"the lab itself failed: {seen.record.fault}"
             return self._finding(case, Outcome.BROKEN, "broken", told, seen)
         verdict, message = judge(
-            case, self.options.mode, self.options.expectation, seen.canaries, seen.record, seen.run
+            case,
+            self.options.mode,
+            self.options.expectation,
+            seen.canaries,
+            seen.record,
+            seen.run,
+            has_own_message=not control.took_canary,
         )
         return self._finding(case, verdict.outcome, verdict.value, message, seen)
 
@@ -163,7 +174,7 @@ class Lab:
         return _Seen(canaries, server.record, run)
 
     def _tell_control(self, seen: _Seen) -> Finding:
-        delivered = any(occurs(seen.canaries.body, one.content) for one in seen.record.delivered)
+        delivered = bool(seen.record.delivered)
         if delivered and seen.run.claims_success:
             return self._finding(
                 CONTROL, Outcome.PASSED, Verdict.SAFE.value, "delivered the message", seen

@@ -193,3 +193,21 @@ def test_verdicts_are_ordered_from_worst_to_best() -> None:
     for worse, better in itertools.combinations(ordered, 2):
         assert worst(better, worse) is worse
     assert {one for one in Verdict if one.outcome is Outcome.PASSED} == {Verdict.SAFE}
+
+
+def test_a_client_may_have_a_message_of_its_own() -> None:
+    honest = Record([said(delivered=delivered(b"Subject: mine\r\n\r\nmine\r\n"))])
+    in_clear = Record(
+        [said(delivered=[replace(one, was_sealed=False) for one in delivered(b"mine\r\n")])]
+    )
+
+    def judged(case: Case, record: Record) -> Verdict:
+        verdict, _ = judge(
+            case, Mode.STARTTLS, Expectation.REQUIRED, CANARIES, record, SENT, has_own_message=True
+        )
+        return verdict
+
+    assert judged(CASE, honest) is Verdict.SAFE
+    assert judged(CASE, in_clear) is Verdict.LEAK_MAIL
+    assert judged(UNTRUSTED, honest) is Verdict.LEAK_MAIL
+    assert judged(CASE, Record([said()])) is Verdict.SILENT_LOSS
