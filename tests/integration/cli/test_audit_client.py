@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from textwrap import dedent
@@ -164,6 +165,15 @@ async def test_nothing_is_said_of_a_client_that_does_not_deliver(tmp_path: Path)
     assert len(lines) < 10
 
 
+@pytest.fixture
+def _heeds_interrupts() -> Iterator[None]:
+    """Let programs be interrupted, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeds_interrupts")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 async def test_nothing_stays_behind_when_it_is_stopped(
     tmp_path: Path, stop: signal.Signals
