@@ -108,7 +108,8 @@ class Pending(Generic[T]):
 
     def _sent(self, delivery: Delivery) -> Sent[T]:
         try:
-            delivery = require_acceptance(replace(delivery, untried=()))
+            judged = replace(delivery, untried=()) if delivery.untried else delivery
+            delivery = require_acceptance(judged)
         except MailError as error:
             return Sent(self.message, error=error, attempts=self.made)
         return Sent(self.message, delivery, attempts=self.made)
