@@ -180,10 +180,7 @@ class Core:
         return pending.delivered(delivery, self._retrying)
 
     async def _conclude(self, sent: Sent[M], began: float) -> None:
-        await self._reporting.conclude(
-            Sent(sent.message, sent.delivery, sent.error, sent.attempts),
-            seconds=self._network.now() - began,
-        )
+        await self._reporting.conclude(sent, seconds=self._network.now() - began)
 
     def _deadline(self) -> float:
         return self._network.now() + self._handling.total

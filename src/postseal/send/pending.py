@@ -17,6 +17,7 @@ from postseal.send.retrying import RetryPolicy
 __all__ = ["Pending", "Retrying", "Sent"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,13 @@ class Retrying:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent(Generic[T]):
+class Sent(Generic[T_co]):
     """What became of one message of many: its `delivery`, or the `error` that `send` raises.
 
     `attempts` is how often it was tried.
     """
 
-    message: T
+    message: T_co
     delivery: Delivery | None = None
     error: MailError | None = None
     attempts: int = 1
