@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from postseal.errors import InvalidInput, SecretError, SecretMalformed
+from postseal.secrets.opaque import Secret
 from postseal.secrets.sealed_format import seal, unseal
-from postseal.secrets.secret import Secret
 
 __all__ = ["run"]
 

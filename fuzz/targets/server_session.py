@@ -72,9 +72,13 @@ def run(data: bytes) -> None:
         return
     rules, sealed = _RULES[data[1] % len(_RULES)], bool(data[1] & 0x20)
     talks = [Talk(rules, sealed=sealed) for _ in range(3)]
+    line = b""
     for flight in flights(data[2:]):
-        if _IMPATIENT.search(flight):
+        # A client may pause within a line.
+        line += flight
+        if _IMPATIENT.search(line):
             del talks[1:]
+        line = line[line.rfind(b"\n") + 1 :]
         for talk, pieces in zip(talks, cuts(data[0], flight), strict=False):
             talk.finish_handshake()
             for piece in pieces:

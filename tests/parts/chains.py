@@ -91,5 +91,12 @@ def issue(
     return Issued(builder.sign(signer, digest), key)
 
 
+def with_bits_for_a_name(*names: str) -> bytes:
+    """A certificate, in DER, whose subject is called by a BIT STRING, which is no text."""
+    der = issue("\0bits", *names).der
+    assert b"\x0c\x05\0bits" in der
+    return der.replace(b"\x0c\x05\0bits", b"\x03\x05\0bits")
+
+
 def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])

@@ -11,7 +11,15 @@ from typing import BinaryIO
 
 from postseal.retrieve.errors import MailboxCorrupt, MailboxMissing, MailboxUnusable
 
-__all__ = ["open_regular", "sync_folder", "usable", "with_crlf", "with_lf", "write_through"]
+__all__ = [
+    "keeping_cr",
+    "open_regular",
+    "sync_folder",
+    "usable",
+    "with_crlf",
+    "with_lf",
+    "write_through",
+]
 
 
 @contextmanager
@@ -59,11 +67,16 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def with_crlf(octets: bytes) -> bytes:
-    """Give lines the ends that they have in mail, on the way out of a file."""
-    return with_lf(octets).replace(b"\n", b"\r\n")
+def with_crlf(lines: bytes) -> bytes:
+    """Give lines that end with LF the ends that they have in mail."""
+    return lines.replace(b"\n", b"\r\n")
 
 
 def with_lf(octets: bytes) -> bytes:
     """Give lines the ends that they have in files."""
     return octets.replace(b"\r\n", b"\n")
+
+
+def keeping_cr(lines: bytes) -> bytes:
+    """Double the last CR of lines that end with LF: whoever reads them takes one for their end."""
+    return lines.replace(b"\r\n", b"\r\r\n")

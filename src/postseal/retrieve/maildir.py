@@ -19,6 +19,7 @@ from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.reading.parser import parse
 from postseal.retrieve.errors import MailboxCorrupt, MailboxMissing, MessageTooLarge
 from postseal.retrieve.files import (
+    keeping_cr,
     open_regular,
     sync_folder,
     usable,
@@ -165,7 +166,7 @@ class MaildirFolder:
             )
         return KeptMessage(
             key=_key(path.name),
-            message=parse(with_crlf(octets)),
+            message=parse(with_crlf(with_lf(octets))),
             flags=frozenset(_LETTERS[one] for one in _info(path.name) if one in _LETTERS),
             received=datetime.fromtimestamp(facts.st_mtime, UTC),
         )
@@ -182,7 +183,7 @@ class MaildirFolder:
 def _write(path: Path, octets: bytes) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
-        write_through(descriptor, with_lf(octets), 0)
+        write_through(descriptor, keeping_cr(with_lf(octets)), 0)
     finally:
         os.close(descriptor)
 

@@ -22,6 +22,7 @@ from postseal.mail.reading.dates import read_date
 from postseal.mail.reading.parser import parse
 from postseal.retrieve.errors import MailboxCorrupt, MessageTooLarge
 from postseal.retrieve.files import (
+    keeping_cr,
     open_regular,
     sync_folder,
     usable,
@@ -213,7 +214,7 @@ def _entry(octets: bytes, sender: str, flags: frozenset[Flag], now: datetime) ->
     if not message.endswith(b"\n"):
         message += b"\n"
     separator = f"From {sender} {now.ctime()}\n".encode()
-    return separator + _NEEDS_QUOTE.sub(b">", message) + b"\n"
+    return separator + keeping_cr(_NEEDS_QUOTE.sub(b">", message)) + b"\n"
 
 
 def _missing_end(file: BinaryIO, size: int) -> bytes:

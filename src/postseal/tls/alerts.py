@@ -8,9 +8,11 @@ from typing import Final
 
 from postseal.errors import TLSError
 
-__all__ = ["NO_APPLICATION_PROTOCOL", "alert_hint", "broken", "cause"]
+__all__ = ["DECODE_ERROR", "NO_APPLICATION_PROTOCOL", "alert_hint", "broken", "cause"]
 
-# RFC 8446 5.1, 6: a record of type alert, fatal, no_application_protocol (RFC 7301 3.2).
+# RFC 8446 5.1, 6: a record of type alert, fatal, decode_error.
+DECODE_ERROR: Final = bytes.fromhex("15 0303 0002 02 32")
+# The same with no_application_protocol (RFC 7301 3.2).
 NO_APPLICATION_PROTOCOL: Final = bytes.fromhex("15 0303 0002 02 78")
 
 # OpenSSL names an alert after the version that brought it; where Python does not know the reason,

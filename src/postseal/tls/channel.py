@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from enum import Enum, unique
 from hashlib import sha256
-from typing import Final
+from typing import Final, Never
 
 from postseal.errors import (
     CertificateRejected,
@@ -18,9 +18,9 @@ from postseal.errors import (
     StartTLSInjection,
     TLSError,
 )
-from postseal.tls.alerts import NO_APPLICATION_PROTOCOL, broken
+from postseal.tls.alerts import DECODE_ERROR, NO_APPLICATION_PROTOCOL, broken
 from postseal.tls.binding import server_end_point
-from postseal.tls.client_hello import ClientHello, ClientHelloReader, UnreadableHello
+from postseal.tls.client_hello import ClientHelloReader, UnreadableHello
 from postseal.tls.contexts import client_context
 from postseal.tls.levels import PeerProof, TLSLevel, TLSOutcome
 from postseal.tls.names import reference_identifier
@@ -258,25 +258,32 @@ class Channel:
         """Tell whether the ClientHello is complete; then the certificate for it is chosen."""
         try:
             hello = reader.feed(ciphertext)
-        except UnreadableHello:
-            # OpenSSL finds the fault and the alert for it.
-            hello = ClientHello()
+        except UnreadableHello as error:
+            self._refuse_unread(error)
         if hello is None:
             return False
         self._hello = None
         if hello.protocols and _MAIL_PROTOCOLS.isdisjoint(hello.protocols):
             # RFC 7301 3.2. A browser whose connection was led here must not be answered: what
             # mail servers say can be made to look like a page (the ALPACA attack).
-            self._outgoing.write(NO_APPLICATION_PROTOCOL)
-            self.failure = HandshakeFailed(
-                "the client offers other protocols than mail", phase=Phase.HANDSHAKE
-            )
-            raise self.failure
+            self._refuse(NO_APPLICATION_PROTOCOL, "the client offers other protocols than mail")
         self.server_name = hello.server_name
         context = self._object.context
         if isinstance(context, ServerContext):
             self._object.context = context.for_name(hello.server_name)
         return True
+
+    def _refuse_unread(self, unread: UnreadableHello) -> Never:
+        # OpenSSL has an alert for most faults. Where it finds none, it would go on with a client of
+        # which nobody knows what name and what protocols it asked for.
+        self._advance()
+        self._outgoing.read()
+        self._refuse(DECODE_ERROR, f"the ClientHello cannot be read: {unread}")
+
+    def _refuse(self, alert: bytes, reason: str) -> Never:
+        self._outgoing.write(alert)
+        self.failure = HandshakeFailed(reason, phase=Phase.HANDSHAKE)
+        raise self.failure
 
     def _read(self) -> bytes:
         pieces: list[bytes] = []

@@ -1,8 +1,7 @@
 """What a ClientHello asks for, read before the handshake begins (RFC 8446 4.1.2).
 
 The server needs the name to choose a certificate, and the protocols to refuse what is not for it.
-OpenSSL judges the rest: what cannot be read here is left to it. The rest is read for those who
-answer by hand.
+OpenSSL judges the rest, which is read for those who answer by hand.
 """
 
 from __future__ import annotations
@@ -67,19 +66,26 @@ class ClientHelloReader:
     def feed(self, data: bytes) -> ClientHello | None:
         """Take what came; return the ClientHello once it is complete.
 
-        Raises `UnreadableHello`.
+        What follows it is not looked at: anybody on the way can append records. Raises
+        `UnreadableHello`.
         """
         self._records += data
         while len(self._records) >= _RECORD_HEADER:
             if self._records[0] != _HANDSHAKE:
                 raise UnreadableHello("another record than one of the handshake")
-            end = _RECORD_HEADER + int.from_bytes(self._records[3:5])
+            size = int.from_bytes(self._records[3:5])
+            if len(self._message) + size > _MAX_MESSAGE:
+                raise UnreadableHello("too long")
+            end = _RECORD_HEADER + size
             if len(self._records) < end:
-                break
+                return None
             self._message += self._records[_RECORD_HEADER:end]
             del self._records[:end]
-        if len(self._records) + len(self._message) > _MAX_MESSAGE:
-            raise UnreadableHello("too long")
+            if message := self._whole():
+                return _read(message)
+        return None
+
+    def _whole(self) -> bytes | None:
         message = self._message
         if len(message) < _MESSAGE_HEADER:
             return None
@@ -88,9 +94,7 @@ class ClientHelloReader:
         end = _MESSAGE_HEADER + int.from_bytes(message[1:4])
         if end > _MAX_MESSAGE:
             raise UnreadableHello("too long")
-        if len(message) < end:
-            return None
-        return _read(bytes(message[:end]))
+        return bytes(message[:end]) if len(message) >= end else None
 
 
 def _read(message: bytes) -> ClientHello:

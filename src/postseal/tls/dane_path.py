@@ -35,6 +35,8 @@ __all__ = ["verify_path"]
 _DAY: Final = datetime.timedelta(days=1)
 # What `cryptography` raises for certificates that it cannot make sense of.
 _UNREADABLE: Final = (
+    # A TypeError comes of a name with a BIT STRING in it.
+    TypeError,
     ValueError,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,

@@ -128,11 +128,15 @@ def test_a_message_is_deleted_when_the_next_is_asked_for(certificates: Certifica
         HostileServer(opened(certificates, script)) as server,
         retriever(server, certificates) as mailbox,
     ):
+        taken = []
         for kept in mailbox.all(afterwards=Afterwards.DELETE):
             assert b"EXPUNGE" not in server.talks[0].received
-            assert bytes(kept.message) == MESSAGE
+            taken.append(bytes(kept.message))
+        assert taken == [MESSAGE]
+        assert server.talks[0].received.count(b"EXPUNGE") == 1
         for _ in mailbox.all(afterwards=Afterwards.DELETE):
             break
+    assert server.talks[0].received.count(b"EXPUNGE") == 1
 
 
 def test_a_key_is_not_used_in_another_folder(certificates: Certificates) -> None:

@@ -50,6 +50,12 @@ def test_what_is_added_is_read(folder: MaildirFolder) -> None:
     assert list((folder.path / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize("body", [b"a\r\r\nb\r\n", b"\r\r\n", b"a\r\r\r\n", b"a\r", b"a\rb\r\n"])
+def test_a_bare_cr_stays_one(folder: MaildirFolder, body: bytes) -> None:
+    folder.add(b"A: 1\r\n\r\n" + body)
+    assert read(folder) == [b"A: 1\r\n\r\n" + body]
+
+
 def test_names_say_nothing_of_this_machine(folder: MaildirFolder) -> None:
     key = folder.add(LETTER, clock=lambda: NOW, random=lambda count: bytes(range(count)))
     assert key == f"{int(NOW.timestamp())}.R000102030405060708090a0b0c0d0e0f"

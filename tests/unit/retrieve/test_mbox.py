@@ -79,7 +79,10 @@ def test_the_form_is_that_of_rfc_4155(mbox: MboxFile) -> None:
     st.lists(
         st.lists(
             st.sampled_from(
-                [b"From a  1:00 2026", b">From ", b">>From x", b"From", b"", b"x", b"Status: R"]
+                [
+                    *(b"From a  1:00 2026", b">From ", b">>From x", b"From", b"", b"x"),
+                    *(b"Status: R", b"\r", b"\r\r", b"x\r", b"From a\r"),
+                ]
             ),
             max_size=8,
         ),
@@ -159,6 +162,15 @@ def test_a_file_without_an_end_of_line_gets_one(mbox: MboxFile) -> None:
     assert read(mbox) == [b"A: 1\r\n\r\nno line end"]
     add(mbox, LETTER)
     assert read(mbox) == [b"A: 1\r\n\r\nno line end\r\n", LETTER]
+
+
+def test_a_bare_cr_at_the_end_is_no_part_of_the_line_end(mbox: MboxFile) -> None:
+    mbox.path.write_bytes(FROM + b"A: 1\r\n\r\nb\r")
+    (kept,) = read(mbox)
+    assert kept == b"A: 1\r\n\r\nb\r"
+    add(mbox, kept)
+    # A message in an mbox ends with a line end; no octet of it becomes one.
+    assert read(mbox)[1] == b"A: 1\r\n\r\nb\r\r\n"
 
 
 def test_a_date_that_nobody_can_read_is_none(mbox: MboxFile) -> None:

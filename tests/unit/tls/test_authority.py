@@ -30,8 +30,11 @@ DAY = 86400
 
 def shake_hands(
     authority: LocalAuthority, issued: IssuedCertificate, name: str, folder: Path
-) -> None:
-    """Run a TLS handshake in memory with a client that is as strict as Python 3.13."""
+) -> bytes | None:
+    """Run a TLS handshake in memory with a client that is as strict as Python 3.13.
+
+    Returns the certificate that the client took, in DER.
+    """
     chain, key = folder / "server.pem", folder / "server.key"
     chain.write_bytes(issued.chain_pem)
     key.write_bytes(issued.key_pem)
@@ -46,6 +49,7 @@ def shake_hands(
     unfinished = [client, server]
     while unfinished:
         unfinished = [side for side in unfinished if not finishes(side)]
+    return client.getpeercert(binary_form=True)
 
 
 def finishes(side: ssl.SSLObject) -> bool:
@@ -59,7 +63,9 @@ def finishes(side: ssl.SSLObject) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_strict_client_accepts_every_name(name: str, tmp_path: Path) -> None:
     authority = LocalAuthority.create()
-    shake_hands(authority, authority.issue_server(NAMES), name, tmp_path)
+    issued = authority.issue_server(NAMES)
+    taken = shake_hands(authority, issued, name, tmp_path)
+    assert taken == issued.certificate.public_bytes(serialization.Encoding.DER)
 
 
 def test_a_strict_client_refuses_another_name_and_another_authority(tmp_path: Path) -> None:

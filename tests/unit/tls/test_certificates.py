@@ -61,15 +61,26 @@ def test_names_with_controls_are_refused_and_shown_harmless(name: str) -> None:
     assert "which no host can have" in error.text
 
 
-@pytest.mark.parametrize("raw", ["3080", "3003 8202 61", "0400", "", "3000 3000"])
-def test_names_that_are_no_DER(raw: str) -> None:
-    rejected(issue(Spec(raw_names=bytes.fromhex(raw)), None).der)
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("3080", "a length that is not distinguished encoding"),
+        ("3003 8202 61", "an element is cut"),
+        ("0400", "the tag 0x04 and is no SEQUENCE"),
+        ("", "one element was due"),
+        ("3000 3000", "one element was due"),
+    ],
+)
+def test_names_that_are_no_DER(raw: str, reason: str) -> None:
+    error = rejected(issue(Spec(raw_names=bytes.fromhex(raw)), None).der)
+    assert reason in error.text
 
 
 def test_every_cut_certificate_is_refused() -> None:
     der = issue(Spec(), None).der
+    assert read_certificate(der).public_key_info in der
     for length in range(len(der)):
-        rejected(der[:length])
+        assert "the certificate cannot be read" in rejected(der[:length]).text
 
 
 @given(st.integers(0, 10_000), st.integers(0, 255))

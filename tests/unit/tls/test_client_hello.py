@@ -78,11 +78,34 @@ def test_all_that_an_answer_by_hand_needs() -> None:
     assert dict(hello.extensions)[PROTOCOLS] == vector(vector(b"smtp", 1))
 
 
-def test_what_follows_is_not_looked_at() -> None:
-    said = client_hello(names(b"a.example")) + b"\0" * 100
-    assert ClientHelloReader().feed(client_hello(names(b"a.example"))) == ClientHello("a.example")
-    with pytest.raises(UnreadableHello):
-        ClientHelloReader().feed(said)
+@pytest.mark.parametrize(
+    "behind",
+    [
+        record(RecordType.CHANGE_CIPHER_SPEC, b"\x01"),
+        record(RecordType.APPLICATION_DATA, b"x" * 100),
+        record(RecordType.HANDSHAKE, bytes(16_000)) * 3,
+        b"\0" * 100,
+    ],
+    ids=["change_cipher_spec", "early data", "handshake", "no record"],
+)
+@pytest.mark.parametrize("piece", [1, 1 << 20])
+def test_what_follows_is_not_looked_at(behind: bytes, piece: int) -> None:
+    # Anybody on the way can append it; the name and the protocols are no others for that.
+    said = client_hello(names(b"a.example")) + behind
+    pieces = [said[at : at + piece] for at in range(0, len(said), piece)]
+    assert outcome(ClientHelloReader(), pieces) == ClientHello("a.example")
+
+
+@pytest.mark.parametrize("more", [12_759, 12_768, 12_769])
+def test_the_longest_hello_is_the_same_in_any_pieces(more: int) -> None:
+    # 32 KiB in two records. What counts is what they hold, and not their headers too.
+    message = b"\x01" + (20_000 + more - 4).to_bytes(3) + b"\x03\x03" + bytes(20_000 + more - 6)
+    said = record(RecordType.HANDSHAKE, message[:20_000])
+    said += record(RecordType.HANDSHAKE, message[20_000:])
+    whole = outcome(ClientHelloReader(), [said])
+    octet_by_octet = [said[at : at + 1] for at in range(len(said))]
+    assert outcome(ClientHelloReader(), octet_by_octet) == whole
+    assert (whole == "unreadable") is (20_000 + more > 32 * 1024)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections.abc import Sequence
 
@@ -16,7 +15,14 @@ from hypothesis import strategies as st
 from postseal.errors import CertificateReason, CertificateRejected
 from postseal.tls.dane import DanePeer, strongest
 from postseal.tls.tlsa import TLSA, MatchingType, Selector, Usage
-from tests.parts.chains import EXPIRED, NOT_YET_VALID, NOW, Issued, issue
+from tests.parts.chains import (
+    EXPIRED,
+    NOT_YET_VALID,
+    NOW,
+    Issued,
+    issue,
+    with_bits_for_a_name,
+)
 
 BASE = "mx.example.com"
 DAY = datetime.timedelta(days=1)
@@ -283,6 +289,17 @@ def test_an_absurd_chain_is_refused_before_it_is_read() -> None:
     assert refused([anchor(ROOT)], chain) is CertificateReason.CHAIN_TOO_LONG
 
 
+def test_a_name_that_is_no_text_is_refused() -> None:
+    # `cryptography` says so by a TypeError, and only when the name is looked at.
+    shown = with_bits_for_a_name(BASE)
+    peer = DanePeer((anchor(ROOT),), BASE)
+    with pytest.raises(CertificateRejected) as caught:
+        peer.authenticate([shown, ROOT.der], now=NOW.timestamp())
+    assert caught.value.reason is CertificateReason.MALFORMED
+    match = peer.authenticate([LEAF.der, shown, MIDDLE.der, ROOT.der], now=NOW.timestamp())
+    assert match.name == BASE
+
+
 @pytest.mark.parametrize("held", [b"\x30\x00", b"\x30\x03\x02\x01\x00"])
 def test_a_record_that_holds_nonsense_vouches_for_nothing(held: bytes) -> None:
     record = TLSA(Usage.DANE_TA, Selector.SPKI, MatchingType.FULL, held)
@@ -314,6 +331,14 @@ def test_whatever_a_server_shows_is_accepted_or_refused(
         chain[which][:position] + replacement + chain[which][position + len(replacement) :]
     )
     for matching_type in MatchingType:
-        peer = DanePeer((anchor(ROOT, Selector.SPKI, matching_type),), BASE)
-        with contextlib.suppress(CertificateRejected):
-            peer.authenticate(chain, now=NOW.timestamp())
+        record = anchor(ROOT, Selector.SPKI, matching_type)
+        peer = DanePeer((record,), BASE)
+        try:
+            match = peer.authenticate(chain, now=NOW.timestamp())
+        except CertificateRejected:
+            assert chain != [one.der for one in CHAIN]
+        else:
+            assert (match.record, match.name) == (record, BASE)
+            # The anchor is known by its key; all below it is as it was signed.
+            assert SIGNED in chain[0]
+            assert MIDDLE.certificate.tbs_certificate_bytes in chain[1]

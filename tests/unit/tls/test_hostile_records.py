@@ -12,6 +12,7 @@ import pytest
 
 from postseal.errors import HandshakeFailed, StartTLSInjection, TLSError
 from postseal.tls import Channel, Opening, TLSLevel
+from postseal.tls.alerts import DECODE_ERROR, NO_APPLICATION_PROTOCOL
 from tests.parts.channels import client, server, shake_hands
 from tests.parts.flawed_certificates import HOST, Certificates
 from tests.parts.tls_records import (
@@ -213,6 +214,38 @@ def test_a_server_is_not_for_other_protocols(
     assert there.is_established
     # No protocol has a registered name that we could confirm.
     assert browser.selected_alpn_protocol() is None
+
+
+@in_each_version
+@pytest.mark.parametrize("segments", ["same", "own"])
+@pytest.mark.parametrize("name", INJECTED)
+def test_no_record_behind_the_hello_hides_its_protocols(
+    certificates: Certificates, name: str, segments: str, version: ssl.TLSVersion
+) -> None:
+    # Nothing vouches for records in clear: whoever leads a browser here could append one.
+    context = ssl.create_default_context(cafile=certificates.ca_file)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    outgoing = ssl.MemoryBIO()
+    browser = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=HOST)
+    with pytest.raises(ssl.SSLWantReadError):
+        browser.do_handshake()
+    hello = outgoing.read()
+    there = server(serving(certificates, version))
+    with pytest.raises(HandshakeFailed, match="other protocols than mail"):
+        there.receive(hello + INJECTED[name] if segments == "same" else hello)
+    assert there.data_to_send() == NO_APPLICATION_PROTOCOL
+    with pytest.raises(HandshakeFailed, match="other protocols than mail"):
+        there.receive(INJECTED[name])
+
+
+def test_a_hello_that_only_openssl_could_read_is_refused(certificates: Certificates) -> None:
+    # OpenSSL waits for the end of one that is longer than any; its name would be unknown.
+    there = server(certificates.context())
+    with pytest.raises(HandshakeFailed, match="cannot be read: too long"):
+        there.receive(record(RecordType.HANDSHAKE, b"\x01\x01\x00\x00" + bytes(1000)))
+    assert there.data_to_send() == DECODE_ERROR
+    with pytest.raises(HandshakeFailed, match="cannot be read"):
+        there.receive(b"")
 
 
 def test_there_is_no_compression(certificates: Certificates) -> None:

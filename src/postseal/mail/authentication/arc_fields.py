@@ -158,10 +158,11 @@ def _read_seal(field: RawField) -> ARCSeal:
     # RFC 8617 4.1.3: with one of them the seal is no seal.
     if "h" in tags:
         raise InvalidSignature("a seal has the tag h=")
+    said = require(tags, "cv")
     try:
-        status = ChainStatus(require(tags, "cv").lower())
+        status = ChainStatus(said.lower())
     except ValueError:
-        raise InvalidSignature(f"cv={tags['cv'][:20]!a} is not none, pass or fail") from None
+        raise InvalidSignature(f"cv={said[:20]!a} is not none, pass or fail") from None
     return ARCSeal(
         key_type=read_key_type(tags),
         signature=read_signature_octets(tags),

@@ -6,6 +6,7 @@ section what the payload travels under (RFC 9788 5.2).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +37,7 @@ _USER_FACING: Final = frozenset(
     }
 )
 _MAX_LINE: Final = 998
+_TYPE: Final = re.compile(r"[!-~]*/[!-~]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +125,19 @@ def _marked(content_type: bytes | None, hp: str) -> bytes:
     if content_type is None:
         return f'Content-Type: text/plain; hp="{hp}"\r\n'.encode("ascii")
     read = read_parameterized(content_type.partition(b":")[2])
-    if not read.is_regular or "/" not in read.value or not content_type.isascii():
-        raise InvalidMessage(
-            f"the Content-Type cannot be read: {content_type[:80]!a}",
-            hint="Readers would disagree about what is protected (RFC 2045 5.1).",
-        )
-    if read.get("hp") is None:
-        return content_type.rstrip(b" \t\r\n;") + f';\r\n hp="{hp}"\r\n'.encode("ascii")
-    parameters = [(name, value) for name, value in read.parameters if name != "hp"]
-    return parameterized_field("Content-Type", read.value, [*parameters, ("hp", hp)])
+    if read.is_regular and _TYPE.match(read.value) and content_type.isascii():
+        if read.get("hp") is None:
+            marked = content_type.rstrip(b" \t\r\n;") + f';\r\n hp="{hp}"\r\n'.encode("ascii")
+        else:
+            parameters = [(name, value) for name, value in read.parameters if name != "hp"]
+            marked = parameterized_field("Content-Type", read.value, [*parameters, ("hp", hp)])
+        # Behind a comment that has no end the mark is a part of it.
+        if read_parameterized(marked.partition(b":")[2]).get("hp") == hp:
+            return marked
+    raise InvalidMessage(
+        f"the Content-Type cannot be read: {content_type[:80]!a}",
+        hint="Readers would disagree about what is protected (RFC 2045 5.1).",
+    )
 
 
 def _record(field: bytes) -> bytes:

@@ -76,22 +76,31 @@ def body_defect(
 
 
 def decode_uuencoded(lines: bytes) -> tuple[bytes, bool]:
-    """Decode what stands behind a `begin` line; say whether all was well up to `end`."""
+    """Decode what stands behind a `begin` line; say whether all was well up to `end`.
+
+    Zeros at the end of a line are spaces, which may be gone, and are put back; but all together is
+    never larger than `lines`.
+    """
     pieces: list[bytes] = []
+    left = len(lines)
     is_regular = True
     for line in filter(None, lines.splitlines()):
         if line.rstrip() == b"end":
             return b"".join(pieces), is_regular
         try:
-            pieces.append(a2b_uu(line))
+            piece = a2b_uu(line)
         except Error:
             is_regular = False
             # Some encoders say one group too many or pad in their own ways.
             characters = ((line[0] - 0x20) & 63) * 4 // 3 + 2
             try:
-                pieces.append(a2b_uu(line[:characters]))
+                piece = a2b_uu(line[:characters])
             except Error:
                 continue
+        left -= len(piece)
+        if left < 0:
+            break
+        pieces.append(piece)
     return b"".join(pieces), False
 
 

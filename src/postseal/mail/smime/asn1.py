@@ -14,7 +14,6 @@ from postseal.errors import InvalidInput
 
 __all__ = [
     "BIT_STRING",
-    "BOOLEAN",
     "GENERALIZED_TIME",
     "INTEGER",
     "NULL",
@@ -38,7 +37,6 @@ __all__ = [
     "whole",
 ]
 
-BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
 BIT_STRING: Final = 0x03
 OCTET_STRING: Final = 0x04

@@ -46,7 +46,6 @@ LEAST_RSA_BITS: Final = 2048
 _MAX_RSA_BITS: Final = 8192
 _LEAST_CURVE_BITS: Final = 256
 _SMTP_UTF8_MAILBOX: Final = "1.3.6.1.5.5.7.8.9"
-_UTF8_STRING: Final = 0x0C
 
 
 @unique
@@ -97,7 +96,8 @@ def _check_readable(certificate: Certificate) -> None:
     # Both are read when they are looked at, and what is looked at later raises no more.
     certificate.public_key()
     addresses_of(certificate)
-    _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.subject
+    _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    _ = certificate.subject, certificate.issuer
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -106,6 +106,8 @@ def _errors() -> tuple[type[Exception], ...]:
     from cryptography.exceptions import UnsupportedAlgorithm
 
     return (
+        # Of a name with a BIT STRING in it.
+        TypeError,
         ValueError,
         UnsupportedAlgorithm,
         x509.InvalidVersion,

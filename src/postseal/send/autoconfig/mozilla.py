@@ -45,7 +45,7 @@ def read_client_config(octets: bytes) -> AccountSettings:
     provider = root.find("emailProvider")
     if root.tag != "clientConfig" or provider is None:
         raise InvalidXML("it is XML, but no clientConfig with an emailProvider")
-    domain = _text(provider, "domain") or provider.get("id", "")[:_MAX_TEXT]
+    domain = _text(provider, "domain") or _shown(provider.get("id", ""))
     return AccountSettings(
         domain=domain,
         name=_text(provider, "displayName") or domain,
@@ -97,7 +97,11 @@ def _servers(provider: Element) -> Iterator[ServerSettings]:
 
 def _text(element: Element, tag: str) -> str:
     """Give the text of a child; empty where there is none that can be printed."""
-    text = (element.findtext(tag) or "").strip()
+    return _shown(element.findtext(tag) or "")
+
+
+def _shown(text: str) -> str:
+    text = text.strip()
     return text if text.isprintable() and len(text) <= _MAX_TEXT else ""
 
 

@@ -94,6 +94,8 @@ async def test_a_chain_with_a_gap(pattern: bytes, fault: SignatureFault) -> None
         (b"cv=none", b"cv=pass"),
         (b"cv=pass", b"cv=none"),
         (b"cv=pass", b"cv=odd"),
+        (b"cv=pass; ", b""),
+        (b"cv=pass", b"cv="),
         (b"ARC-Seal: i=2;", b"ARC-Seal: i=0;"),
         (b"ARC-Seal: i=2;", b"ARC-Seal: i=51;"),
         (b"ARC-Seal: i=2;", b"ARC-Seal: i=x;"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +22,7 @@ from postseal.mail.header_protection import (
 from postseal.mail.reading import parse
 from postseal.smtp.line_endings import to_crlf
 from tests.parts.compositions import MESSAGES
+from tests.parts.doc_blocks import run_examples
 
 
 def read(protected: ProtectedMessage, outer: bytes | None = None) -> UnwrappedMessage:
@@ -250,6 +248,9 @@ def test_a_message_that_was_read_already() -> None:
         b"Content-Type: nonsense\r\n\r\ntext\r\n",
         b'Content-Type: text/plain; charset="unclosed\r\n\r\ntext\r\n',
         b"Content-Type: text/plain; n\xff=1\r\n\r\ntext\r\n",
+        b'Content-Type: text/=?utf-8?q?=C3=A9?=; hp="clear"\r\n\r\ntext\r\n',
+        b"Content-Type: text/plain (without an end\r\n\r\ntext\r\n",
+        b"Content-Type: text/plain; charset=utf-8 (without (an) end\r\n\r\ntext\r\n",
     ],
 )
 def test_octets_that_readers_would_not_agree_about_are_refused(octets: bytes) -> None:
@@ -291,9 +292,12 @@ def test_every_composition_comes_back_as_it_was(composed: Message) -> None:
 
 
 def test_the_page_runs() -> None:
-    page = Path(__file__).resolve().parents[4] / "docs" / "header-protection.md"
-    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    exec(compile(example, str(page), "exec"), {})
+    names: dict[str, object] = {}
+    run_examples("header-protection.md", names)
+    shown = names["read"]
+    assert isinstance(shown, UnwrappedMessage)
+    assert (shown.message.subject, shown.message.text) == ("The contract", "Hello.\n")
+    assert not shown.has_from_mismatch
 
 
 _SNIPPETS = st.sampled_from(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from base64 import encodebytes
+from binascii import b2a_uu
 from collections.abc import Callable
 
 import pytest
@@ -176,3 +177,18 @@ def test_a_large_attachment_is_decoded_without_a_copy_of_the_message() -> None:
     assert content.startswith(b"ABC")
     # With the message itself, less than twice its size: what is decoded, and little more.
     assert peak < 0.8 * len(octets)
+
+
+def test_uuencoded_lines_are_no_longer_than_they_are() -> None:
+    # Spaces at their ends are zeros that were taken off on the way. A line of one character says
+    # that it had 45 of them.
+    plain = bytes(range(45)) * 4 + b"a" + bytes(44)
+    lines = b"".join(b2a_uu(plain[at : at + 45]).rstrip() + b"\r\n" for at in range(0, 225, 45))
+    body = b"begin 644 a.bin\r\n%s`\r\nend\r\n"
+    (whole,) = parse(b"\r\n" + body % lines).attachments
+    assert whole.content == plain
+    field = b"Content-Transfer-Encoding: x-uuencode\r\n\r\n"
+    message = parse(field + body % (b"M\r\n" * 100_000))
+    assert len(message.root.content) <= 300_017
+    assert kinds(message) == [DefectKind.INVALID_UUENCODE]
+    assert not parse(b"\r\n" + body % (b"M\r\n" * 100)).attachments

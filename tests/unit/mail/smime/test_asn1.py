@@ -25,7 +25,12 @@ from postseal.mail.smime.asn1 import (
     to_der,
     whole,
 )
-from postseal.mail.smime.cms import content_type_of, read_encrypted, read_signed
+from postseal.mail.smime.cms import (
+    SIGNED_DATA,
+    content_type_of,
+    read_encrypted,
+    read_signed,
+)
 from tests.parts.smime_people import ADA, letter, person
 
 leaves = st.one_of(
@@ -72,13 +77,23 @@ def test_any_octets_are_read_or_refused(octets: bytes) -> None:
 @given(st.integers(0, 1 << 24), st.integers(0, 255))
 def test_any_change_of_a_structure_is_read_or_refused(place: int, octet: int) -> None:
     signed = sign(letter(), person(ADA), form=SignatureForm.ENCLOSED)
-    octets = bytearray(parse(signed.content).root.content)
+    original = parse(signed.content).root.content
+    octets = bytearray(original)
     octets[place % len(octets)] = octet
-    with suppress(InvalidCMS):
-        _, found = content_type_of(bytes(octets))
+    try:
+        name, found = content_type_of(bytes(octets))
         with suppress(InvalidCMS):
             read_encrypted(found, authenticated=True)
-        read_signed(found)
+        read = read_signed(found)
+    except InvalidCMS:
+        assert octets != original
+        return
+    # What is compared with other certificates is DER, whatever came.
+    assert all(to_der(each) == each for each in read.certificates)
+    if octets == original:
+        assert name == SIGNED_DATA
+        assert [signer.attributes is not None for signer in read.signers] == [True]
+        assert read.content is not None
 
 
 @given(st.integers(-(2**300), 2**300))

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
 from postseal.errors import InvalidInput
 from postseal.mail.authentication.keys import InvalidKey
 from postseal.mail.smime import Identity, load_certificates, sign, verify
-from tests.parts.chains import issue
+from postseal.mail.smime.certificates import readable_certificates
+from tests.parts.chains import issue, with_bits_for_a_name
 from tests.parts.smime_people import (
     ADA,
     anchor,
@@ -105,6 +106,14 @@ def test_the_key_is_not_shown_and_does_not_pickle() -> None:
 def test_what_is_no_certificate_is_refused(octets: bytes) -> None:
     with pytest.raises(InvalidInput, match="no certificate can be read"):
         load_certificates(octets)
+
+
+def test_a_name_that_is_no_text_is_refused_or_left_out() -> None:
+    # `cryptography` says so by a TypeError, and only when the name is looked at.
+    strange = with_bits_for_a_name()
+    with pytest.raises(InvalidInput, match="no certificate can be read"):
+        load_certificates(strange)
+    assert readable_certificates([strange, issued(ADA).der]) == (issued(ADA).certificate,)
 
 
 def test_certificates_are_read_in_both_forms() -> None:

@@ -16,6 +16,7 @@ from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
 from postseal.mail.reading.parser import parse
 from postseal.mail.smime import (
+    Identity,
     RSASignature,
     SignatureForm,
     SignatureStatus,
@@ -27,7 +28,7 @@ from postseal.mail.smime import (
 from postseal.mail.smime.cms import content_type_of, read_signed
 from postseal.mail.smime.refusal import Refusal
 from postseal.mail.smime.signature_check import check_octets
-from tests.parts.chains import Issued, issue
+from tests.parts.chains import Issued, issue, with_bits_for_a_name
 from tests.parts.smime_people import (
     ADA,
     BOB,
@@ -247,6 +248,13 @@ def test_an_authority_for_web_servers_does_not_count() -> None:
     message = sign(letter(), identity(ada)).content
     found = verify(message, [anchor()], certificates=[between.certificate], at=NOW)
     assert found.status is SignatureStatus.UNTRUSTED
+
+
+def test_a_certificate_beside_that_nobody_can_read_does_no_harm() -> None:
+    strange = x509.load_der_x509_certificate(with_bits_for_a_name())
+    ada = issued(ADA)
+    among = Identity(ada.key, ada.certificate, chain=(strange, middle().certificate))
+    assert check(sign(letter(), among).content).status is SignatureStatus.VALID
 
 
 def test_who_is_no_authority_vouches_for_nobody() -> None:
