@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from postseal.address import is_loopback
 from postseal.errors import InvalidSetting
-from postseal.secrets.secret import Secret
+from postseal.secrets.opaque import Secret
 from postseal.secrets.source import SecretSource
 from postseal.send.async_mailer import AsyncMailer
 from postseal.send.mailer import Mailer

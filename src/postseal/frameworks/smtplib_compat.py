@@ -28,7 +28,7 @@ from postseal.address import Address, is_loopback
 from postseal.errors import InvalidSetting
 from postseal.frameworks.smtplib_errors import refused, translating
 from postseal.mail.envelope import Envelope
-from postseal.secrets.secret import Secret
+from postseal.secrets.opaque import Secret
 from postseal.send.endpoint import Endpoint
 from postseal.send.networks.blocking import BlockingNetwork, run
 from postseal.send.networks.network import IPAddress

@@ -48,7 +48,7 @@ def _translated(error: MailError) -> Exception:
             return smtplib.SMTPNotSupportedError(text)
         case TLSError():
             return ssl.SSLError(ssl.SSLErrorNumber.SSL_ERROR_SSL, text)
-        case TimedOut() if error.phase is Phase.CONNECT:
+        case TimedOut() if error.phase in (Phase.RESOLVE, Phase.CONNECT):
             return TimeoutError(text)
         case ConnectError() if error.code is None:
             return ConnectionRefusedError(text)

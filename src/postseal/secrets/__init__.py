@@ -1,6 +1,6 @@
 """Credentials: values that are never shown by accident, and the places that keep them.
 
-`postseal.secret` names such a place; `SecretSource` is the same with options.
+`secret` names such a place; `SecretSource` is the same with options.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from postseal._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from postseal.secrets.access import Access, AccessLog, Outcome, file_log, log_access
+    from postseal.secrets.opaque import Secret
     from postseal.secrets.provider import Need, Provider, SecretReference, SecretVersion
     from postseal.secrets.sealed import SealedStore
-    from postseal.secrets.secret import Secret
-    from postseal.secrets.source import SecretSource
+    from postseal.secrets.source import SecretSource, secret
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
@@ -26,6 +26,7 @@ else:
                 "file_log",
                 "log_access",
             ),
+            "postseal.secrets.opaque": ("Secret",),
             "postseal.secrets.provider": (
                 "Need",
                 "Provider",
@@ -33,8 +34,7 @@ else:
                 "SecretVersion",
             ),
             "postseal.secrets.sealed": ("SealedStore",),
-            "postseal.secrets.secret": ("Secret",),
-            "postseal.secrets.source": ("SecretSource",),
+            "postseal.secrets.source": ("SecretSource", "secret"),
         },
     )
 
@@ -51,4 +51,5 @@ __all__ = [
     "SecretVersion",
     "file_log",
     "log_access",
+    "secret",
 ]

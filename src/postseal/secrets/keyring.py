@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from postseal.errors import InvalidReference, SecretMalformed, SecretNotFound, SecretUnreachable
+from postseal.secrets.opaque import Secret
 from postseal.secrets.provider import Need, Provider, SecretReference, SecretVersion, missing_extra
-from postseal.secrets.secret import Secret
 
 __all__ = ["Keyring"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from postseal.errors import InvalidReference, SecretMalformed, SecretNotFound
+from postseal.secrets.opaque import Secret
 from postseal.secrets.private_files import Readers, read_private
 from postseal.secrets.provider import Need, Provider, SecretReference, SecretVersion, decoded
-from postseal.secrets.secret import Secret
 
 __all__ = ["READABLE_BY", "Environment", "File", "SystemdCredential", "without_line_end"]
 

@@ -15,8 +15,8 @@ from postseal.errors import (
     SecretNotFound,
     SecretUnreachable,
 )
+from postseal.secrets.opaque import Secret
 from postseal.secrets.provider import SecretReference, decoded
-from postseal.secrets.secret import Secret
 
 __all__ = ["checked_address", "refusal", "told", "value_among", "value_in"]
 

@@ -20,7 +20,7 @@ from postseal.errors import InvalidReference, MissingExtra, SecretMalformed, Sec
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from postseal.secrets.secret import Secret
+    from postseal.secrets.opaque import Secret
 
 __all__ = [
     "SCHEMES",
@@ -221,7 +221,7 @@ def decoded(reference: SecretReference, value: bytes | bytearray) -> Secret:
 
     Raises `SecretMalformed` where they are empty or no UTF-8, without repeating them.
     """
-    from postseal.secrets.secret import Secret
+    from postseal.secrets.opaque import Secret
 
     try:
         text = value.decode()

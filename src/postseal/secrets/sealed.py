@@ -18,6 +18,7 @@ from postseal.errors import (
     SecretNotFound,
     SecretUnreachable,
 )
+from postseal.secrets.opaque import Secret
 from postseal.secrets.private_files import Readers, read_private, replace_file
 from postseal.secrets.provider import (
     Need,
@@ -27,7 +28,6 @@ from postseal.secrets.provider import (
     provider_of,
 )
 from postseal.secrets.sealed_format import MAX_SEALED, Entry, seal, unseal
-from postseal.secrets.secret import Secret
 
 __all__ = ["KEY_VARIABLE", "SealedFile", "SealedStore"]
 

@@ -32,7 +32,7 @@ from postseal.errors import (
     SecretError,
     SecretMalformed,
 )
-from postseal.secrets.secret import Secret
+from postseal.secrets.opaque import Secret
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

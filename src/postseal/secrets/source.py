@@ -15,6 +15,7 @@ from typing import Final, final
 
 from postseal.errors import InvalidSetting, MailError, SecretDenied, SecretError, SecretUnreachable
 from postseal.secrets.access import Access, AccessLog, Outcome, log_access
+from postseal.secrets.opaque import Secret
 from postseal.secrets.provider import (
     Need,
     Provider,
@@ -22,7 +23,6 @@ from postseal.secrets.provider import (
     SecretVersion,
     provider_of,
 )
-from postseal.secrets.secret import Secret
 
 __all__ = ["SecretSource", "secret"]
 

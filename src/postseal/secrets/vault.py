@@ -25,6 +25,7 @@ from postseal.errors import (
     SecretUnreachable,
 )
 from postseal.secrets.managers import value_among
+from postseal.secrets.opaque import Secret
 from postseal.secrets.provider import (
     Location,
     Need,
@@ -33,7 +34,6 @@ from postseal.secrets.provider import (
     missing_extra,
     seconds_left,
 )
-from postseal.secrets.secret import Secret
 from postseal.secrets.vault_login import Doorkeeper, Term
 from postseal.secrets.vault_settings import VaultSettings
 

@@ -14,7 +14,7 @@ from postseal.secrets.provider import SecretReference, decoded, provider_of
 from postseal.secrets.vault_settings import AppRole, JWTLogin, KubernetesLogin, TokenLogin
 
 if TYPE_CHECKING:
-    from postseal.secrets.secret import Secret
+    from postseal.secrets.opaque import Secret
     from postseal.secrets.vault_http import Answer, VaultAPI
     from postseal.secrets.vault_settings import VaultLogin
 

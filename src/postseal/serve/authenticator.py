@@ -18,12 +18,11 @@ from postseal.smtp.events import (
     IdentityProven,
     ScramRecordRequested,
 )
+from postseal.smtp.login_replies import REFUSED, reply_to_proven
 from postseal.smtp.sasl import PlainCredentials
 
 __all__ = ["Authenticator"]
 
-_AUTHENTICATED: Final = Reply(235, ("Authentication succeeded",), "2.7.0")
-_BAD_CREDENTIALS: Final = Reply(535, ("Authentication credentials invalid",), "5.7.8")
 _CANNOT_CHECK: Final = Reply(454, ("Temporary authentication failure",), "4.7.0")
 
 _log = structlog.get_logger("postseal.serve.authenticator")
@@ -45,10 +44,10 @@ class Authenticator:
                     found = await self._store.find_credential(username)
                     session.answer_record(found.scram_record if found else None)
                 case IdentityProven(username, identity):
-                    session.answer(_may_act(username, identity))
+                    session.answer(reply_to_proven(username, identity))
                 case _:
                     # Tokens and certificates are not offered: nobody here can tell whose they are.
-                    session.answer(_BAD_CREDENTIALS)
+                    session.answer(REFUSED)
         except StorageError as error:
             _log.error("credentials cannot be checked", error=str(error))
             session.answer(_CANNOT_CHECK)
@@ -57,10 +56,10 @@ class Authenticator:
         found = await self._store.find_credential(credentials.username)
         secret = Secret(credentials.password)
         if not verify_generated_secret(found.secret_hash if found else None, secret):
-            return _BAD_CREDENTIALS
+            return REFUSED
         if found and found.scram_record is None:
             await self._complete(found, secret)
-        return _may_act(credentials.username, credentials.authorization_identity)
+        return reply_to_proven(credentials.username, credentials.authorization_identity)
 
     async def _complete(self, credential: Credential, secret: Secret) -> None:
         """Give a credential from before SCRAM its record, now that its secret is at hand."""
@@ -70,7 +69,3 @@ class Authenticator:
         except MailError as error:
             # The login itself is as good as before.
             _log.warning("no SCRAM record was made", username=credential.username, error=str(error))
-
-
-def _may_act(username: str, identity: str) -> Reply:
-    return _AUTHENTICATED if identity in ("", username) else _BAD_CREDENTIALS

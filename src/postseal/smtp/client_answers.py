@@ -55,7 +55,7 @@ class AnswerReading(ClientCore):
             case Rcpt():
                 self._expect_final(command, reply)
                 self._taken += reply.is_positive
-            case EndOfData() | Noop() | Rset():
+            case EndOfData():
                 self._expect_final(command, reply)
             case Mail():
                 self._expect_final(command, reply)
@@ -65,6 +65,8 @@ class AnswerReading(ClientCore):
                     self.state = READY
             case Data():
                 self._data_answered(reply)
+            case Noop() | Rset():
+                self._expect_final(command, reply)
             case Bdat():
                 self._chunk_answered(command, reply)
             case Ehlo():

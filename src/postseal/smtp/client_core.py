@@ -32,6 +32,8 @@ from postseal.smtp.reply import Reply, ReplyParser
 __all__ = ["ClientCore", "ReplyReceived", "injection"]
 
 _DEAF: Final = (HANDSHAKE, CLOSED)
+# By a name of its own: see `client_states`.
+_LMTP: Final = Protocol.LMTP
 
 
 class ReplyReceived(NamedTuple):
@@ -126,7 +128,7 @@ class ClientCore(ABC):
         except MailError as error:
             error.at(phase=command.phase)
             raise
-        if self.protocol is Protocol.LMTP and _ends_a_message(command):
+        if self.protocol is _LMTP and _ends_a_message(command):
             self._count_verdict(command)
         return ReplyReceived(command, reply)
 

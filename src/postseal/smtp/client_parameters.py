@@ -6,22 +6,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from postseal.address import Address, ascii_domain
 from postseal.errors import PermanentlyRejected, Phase
-from postseal.smtp.delivery_options import DeliveryOptions
-from postseal.smtp.envelope_values import (
-    DeliverBy,
-    DeliverByMode,
-    HoldFor,
-    HoldUntil,
-    NotificationRequest,
-    Notify,
-)
-from postseal.smtp.extensions import Extensions
 from postseal.smtp.grammar import encode_xtext
 from postseal.smtp.protocol import Extension
+
+if TYPE_CHECKING:
+    from postseal.smtp.delivery_options import DeliveryOptions
+    from postseal.smtp.envelope_values import (
+        DeliverBy,
+        HoldFor,
+        HoldUntil,
+        NotificationRequest,
+        Notify,
+    )
+    from postseal.smtp.extensions import Extensions
 
 __all__ = ["Demands", "Terms", "agree_on_terms"]
 
@@ -160,11 +161,15 @@ def _request(request: NotificationRequest) -> tuple[str, ...]:
 def _notify(notify: frozenset[Notify] | None) -> tuple[str, ...]:
     if notify is None:
         return ()
+    from postseal.smtp.envelope_values import Notify
+
     return (f"NOTIFY={','.join(one.value for one in Notify if one in notify)}",)
 
 
 def _takes_deliver_by(extensions: Extensions, deliver_by: DeliverBy) -> bool:
     """Tell whether BY can be said; raise where it cannot and the message must not go without."""
+    from postseal.smtp.envelope_values import DeliverByMode
+
     must = deliver_by.mode is DeliverByMode.RETURN
     if "DELIVERBY" not in extensions:
         if must:
@@ -188,6 +193,8 @@ def _deliver_by(deliver_by: DeliverBy) -> str:
 
 
 def _hold(extensions: Extensions, hold: HoldFor | HoldUntil) -> str:
+    from postseal.smtp.envelope_values import HoldFor
+
     if "FUTURERELEASE" not in extensions:
         raise _refusal("5.3.3", "the message is to be held, and the server offers no FUTURERELEASE")
     # RFC 4865 3: the longest interval, and the latest moment, in seconds and in UTC.

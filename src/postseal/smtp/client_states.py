@@ -62,6 +62,9 @@ class ClientState(Enum):
     QUITTING = "saying goodbye"
     CLOSED = "closed"
 
+    # The tables below are looked up with every command, and `Enum.__hash__` is no C.
+    __hash__ = object.__hash__
+
 
 # The states by names of their own: on Python 3.11 reaching a member through its class takes ten
 # times as long, and a session compares states with every reply.

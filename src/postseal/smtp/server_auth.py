@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Final
 
 from postseal.errors import LocalProtocolError
 from postseal.smtp.events import (
@@ -16,6 +15,7 @@ from postseal.smtp.events import (
     ServerEvent,
     TokenReceived,
 )
+from postseal.smtp.login_replies import LET_IN, REFUSED
 from postseal.smtp.parse import parse_response
 from postseal.smtp.reply import Reply
 from postseal.smtp.rules import Offer
@@ -39,10 +39,6 @@ from postseal.smtp.server_body import BodyTaking
 from postseal.smtp.server_states import AUTHENTICATING, READY
 
 __all__ = ["AuthTaking"]
-
-# The words are the same whatever was wrong: an unknown user, a wrong proof, another channel.
-_INVALID: Final = Reply(535, ("Authentication credentials invalid",), "5.7.8")
-_SUCCEEDED: Final = Reply(235, ("Authentication succeeded",), "2.7.0")
 
 
 class AuthTaking(BodyTaking):
@@ -75,7 +71,7 @@ class AuthTaking(BodyTaking):
         if not isinstance(self._question, CertificateReceived | TokenReceived):
             raise LocalProtocolError("no certificate or token is to be judged")
         self._question = None
-        self._conclude(_SUCCEEDED, username)
+        self._conclude(LET_IN, username)
 
     @property
     def _mechanism(self) -> str:
@@ -131,7 +127,7 @@ class AuthTaking(BodyTaking):
                     Reply(501, (f"the response is not that of {self._mechanism}",), "5.5.2")
                 )
             case Failed(reason):
-                self._refuse(_INVALID, reason)
+                self._refuse(REFUSED, reason)
             case PasswordReceived(credentials):
                 self._claimed_name = credentials.username
                 return self._ask(AuthenticationReceived(credentials))

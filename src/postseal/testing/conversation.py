@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -18,11 +18,11 @@ from postseal.send.networks.sealed import SealedStream
 from postseal.send.outgoing import Outgoing
 from postseal.smtp import events
 from postseal.smtp.commands import Bdat, Command, Rcpt
+from postseal.smtp.known_users import KnownUsers
 from postseal.smtp.parse import Refusal, parse_command
 from postseal.smtp.reply import Reply
 from postseal.smtp.rules import ServerRules
 from postseal.smtp.sasl.offer import ChannelEnds
-from postseal.smtp.sasl.scram_keys import ScramRecord
 from postseal.smtp.server import ServerSession
 from postseal.smtp.server_states import AUTHENTICATING, BODY, CHUNK, CLOSED, HANDSHAKE
 from postseal.testing.faults import Fault, FaultKind, Faults
@@ -33,8 +33,6 @@ from postseal.tls.levels import TLSOutcome
 __all__ = ["Conversation", "Scene", "SeenSession"]
 
 _OK: Final = Reply(250, ("OK",), "2.0.0")
-_WELCOME: Final = Reply(235, ("Authentication succeeded",), "2.7.0")
-_WRONG: Final = Reply(535, ("Authentication credentials invalid",), "5.7.8")
 _MAX_DIALOGUE: Final = 1000
 # More than the engine takes for a line: it says so.
 _MAX_LINE: Final = 64 * 1024
@@ -65,7 +63,7 @@ class Scene:
     clear_rules: ServerRules
     opening: Opening | None
     context: ssl.SSLContext
-    users: Mapping[str, str]
+    users: KnownUsers
     faults: Faults
     outbox: Outbox
     patience: float
@@ -252,7 +250,7 @@ class Conversation:
                 self._settle_one(event)
 
     def _settle_one(self, event: events.ServerEvent) -> None:
-        session, users = self._session, self._scene.users
+        session = self._session
         match event:
             case events.HelloReceived(name):
                 self._seen.client_name = name
@@ -262,24 +260,11 @@ class Conversation:
                 self._body.append(data)
             case events.MessageRefused() | events.MessageDropped():
                 self._body.clear()
-            case events.AuthenticationReceived(said):
-                is_right = users.get(said.username) == said.password
-                self._answer_login(said.username, said.authorization_identity, is_right=is_right)
-            case events.ScramRecordRequested(username, hash_):
-                known = username in users
-                record = ScramRecord.derive(users[username], hash_=hash_) if known else None
-                session.answer_record(record)
-            case events.IdentityProven(username, identity):
-                self._answer_login(username, identity, is_right=True)
+            case _ if isinstance(event, events.AUTHENTICATION_QUESTIONS):
+                self._scene.users.answer(session, event)
+                self._seen.authenticated_as = session.authenticated_as
             case events.SessionEnded(error) if error is not None:
                 self._note("--", str(error))
-
-    def _answer_login(self, username: str, identity: str, *, is_right: bool) -> None:
-        if is_right and identity in ("", username):
-            self._session.answer(_WELCOME)
-            self._seen.authenticated_as = username
-        else:
-            self._session.answer(_WRONG)
 
     async def _take(self, transaction: events.Transaction) -> None:
         octets = b"".join(self._body)

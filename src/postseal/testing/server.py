@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from postseal.errors import InvalidSetting
 from postseal.send.networks.aio import AsyncioStream, listen
+from postseal.smtp.known_users import KnownUsers
 from postseal.smtp.protocol import Extension
 from postseal.smtp.rules import DEFAULT_EXTENSIONS, Offer, ServerRules
 from postseal.smtp.sasl.offer import ServerOffer, ServerSASL
@@ -227,7 +228,7 @@ class SMTPServer:
             clear_rules=replace(rules, starttls=Offer.UNAVAILABLE),
             opening=openings.get(self.mode),
             context=server_context(folder / "chain.pem", folder / "key.pem"),
-            users=self._users,
+            users=KnownUsers(self._users),
             faults=self._faults,
             outbox=self.outbox,
             patience=self._patience,

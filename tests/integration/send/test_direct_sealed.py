@@ -11,10 +11,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from postseal import Delivery, Message
+from postseal import Delivery, Message, PoolOptions
 from postseal.dns import MX
 from postseal.errors import CertificateReason, CertificateRejected
-from postseal.send import Direct
+from postseal.send import Direct, Outgoing
 from postseal.testing import MemoryResolver, SMTPServer
 from postseal.tls import Trust
 from postseal.tls.mta_sts import MTAStsMode, MTAStsPolicy
@@ -113,3 +113,26 @@ def test_a_server_that_nobody_vouches_for_gets_nothing_where_a_policy_asks(
     with pytest.raises(CertificateRejected):
         send(world, server, resolver, web=web.port, trust=Trust.only(authority))
     server.outbox.assert_nothing_sent()
+
+
+@in_each_world
+def test_a_row_of_messages_shares_the_connection_that_dane_vouches_for(
+    world: World, server: SMTPServer
+) -> None:
+    resolver = names(authentic=True)
+    resolver.add(f"_{server.port}._tcp.{HOST}", TLSA.of(certificate_of(server)))
+    letters = [
+        Message(from_="ada@example.com", to=[f"bob@{DOMAIN}"], subject=str(number), text="Hello.")
+        for number in range(10)
+    ]
+
+    async def use(mailer: AnyMailer) -> list[str]:
+        messages = map(Outgoing.of, letters)
+        return [str(sent.result().tls) async for sent in mailer.send_many(messages)]
+
+    target = Direct(resolver=resolver, port=server.port, dangerous_mx_on_this_machine=True)
+    network = RoutedNetwork(world.network(), {HOST: server.port})
+    told = world.mail(target, use, network=network, pool=PoolOptions(max_connections=1))
+    assert all("DANE TLSA 3 1 1" in tls for tls in told)
+    assert [stored.message.subject for stored in server.outbox] == [str(n) for n in range(10)]
+    assert len(server.sessions) == 1

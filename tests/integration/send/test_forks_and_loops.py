@@ -14,10 +14,12 @@ from postseal import AsyncMailer, Envelope, Mailer
 from postseal.errors import LocalProtocolError, Phase
 from postseal.send import PoolOptions
 from tests.integration.send.scripts import starttls, take_message, take_quit
+from tests.parts.eventually import eventually
 from tests.parts.flawed_certificates import HOST, Certificates
 from tests.parts.hostile_server import HostileServer, Talk
 from tests.parts.own_server import OwnServer
 from tests.parts.ports import LOOPBACK
+from tests.parts.waiting import wait_until
 from tests.unit.send.dialogues import ADA, BOB
 
 ENVELOPE = Envelope(ADA, (BOB,))
@@ -174,8 +176,7 @@ async def test_connections_are_kept_ready_by_a_task(number: int) -> None:
             asyncio.timeout(20),
             AsyncMailer(url_of(server), pool=pool) as mailer,
         ):
-            while server.connections < number:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            await eventually(lambda: server.connections == number, what="connections kept ready")
             await mailer.send_raw(ENVELOPE, [b"x\r\n"])
         assert server.connections == number
 
@@ -184,11 +185,9 @@ def test_connections_are_kept_ready_by_a_thread() -> None:
     with OwnServer() as server:
         pool = PoolOptions(min_idle=2)
         with Mailer(url_of(server), pool=pool) as mailer:
-            pause = threading.Event()
-            for _ in range(2000):
-                if server.connections == 2:
-                    break
-                pause.wait(0.01)
+            wait_until(
+                lambda: server.connections == 2, within=20, what="two connections kept ready"
+            )
             mailer.send_raw(ENVELOPE, [b"x\r\n"])
         assert server.connections == 2
         assert not [one for one in threading.enumerate() if one.name == "postseal-pool"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
+import keyring
 import pytest
 
 from postseal.errors import InvalidReference, SecretDenied, SecretUnreachable
@@ -104,8 +106,7 @@ def test_a_reference_that_is_none(keeper: Keeper) -> None:
 
 
 def test_a_keyring_that_encrypts_nothing(keeper: Keeper) -> None:
-    keyring = pytest.importorskip("keyring")
-    backends = pytest.importorskip("keyrings.alt.file")
+    backends = import_module("keyrings.alt.file")
     before = keyring.get_keyring()
     keyring.set_keyring(backends.PlaintextKeyring())
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
+import keyring
 import pytest
 
 from postseal.errors import (
@@ -19,8 +21,7 @@ from postseal.errors import (
 from postseal.secrets.keyring import Keyring
 from postseal.secrets.provider import SecretReference
 
-keyring = pytest.importorskip("keyring")
-file_backends = pytest.importorskip("keyrings.alt.file")
+file_backends = import_module("keyrings.alt.file")
 
 PASSWORD = "correct-horse-battery-staple"
 

@@ -318,7 +318,10 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     with web_service(answering(Given(200, {"data": {"password": "of the child"}}))) as service:
         environment = {**os.environ, "VAULT_ADDR": service.address, "VAULT_TOKEN": TOKEN}
         command = [sys.executable, "-c", program]
-        subprocess.run(command, env=environment, timeout=60, check=True)
+        done = subprocess.run(
+            command, env=environment, timeout=60, check=False, capture_output=True
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(

@@ -129,4 +129,8 @@ def test_a_server_that_fails_at_one_mechanism_may_know_another(world: World) -> 
         """
     )
     network = MemoryNetwork(script, peer_address="127.0.0.1")
-    open_connection(world, network, IN_CLEAR_WITH_USER, options=PASSWORD)
+    connection = open_connection(world, network, IN_CLEAR_WITH_USER, options=PASSWORD)
+    assert connection.is_usable
+    # The same connection: nobody takes a server that asks again for one that must be left.
+    assert len(network.connected) == 1
+    assert network.streams[0].written.count(b"AUTH ") == 2

@@ -92,7 +92,7 @@ def test_binary_content_goes_as_it_is(world: World) -> None:
 @in_each_world
 def test_chunks_leave_without_waiting(world: World) -> None:
     large = b"x" * (2 * BLOCK)
-    hand_over(
+    delivery = hand_over(
         world,
         steps(
             OFFERS + ACCEPTED,
@@ -102,6 +102,9 @@ def test_chunks_leave_without_waiting(world: World) -> None:
         content=[large],
         **BY_BDAT,
     )
+    assert delivery.accepted == ENVELOPE.recipients
+    # The verdict is the answer to the last chunk, not to the first.
+    assert {verdict.text for verdict in delivery.verdicts} == {"queued"}
 
 
 @in_each_world

@@ -64,8 +64,9 @@ def test_a_connection_in_clear(world: World) -> None:
 )
 def test_a_client_without_a_name_gives_its_address(world: World, address: str, said: str) -> None:
     # RFC 5321 4.1.4. The host's own name is nobody's business.
-    script = PLAIN.replace("[192.0.2.1]", said)
-    open_connection(world, MemoryNetwork(script, local_address=address))
+    network = MemoryNetwork(PLAIN.replace("[192.0.2.1]", said), local_address=address)
+    open_connection(world, network)
+    assert network.streams[0].written == f"EHLO {said}\r\n".encode()
 
 
 @in_each_world
@@ -73,6 +74,7 @@ def test_the_name_for_EHLO_can_be_given(world: World) -> None:
     options = ConnectionOptions(local_name="Client.Example.COM")
     network = MemoryNetwork(PLAIN.replace("[192.0.2.1]", "client.example.com"))
     open_connection(world, network, options=options)
+    assert network.streams[0].written == b"EHLO client.example.com\r\n"
 
 
 @in_each_world

@@ -49,6 +49,7 @@ def unresolved(cause: Exception) -> MailError:
         (unresolved(NameDoesNotExist("no")), Ailment.NAME_MISSING),
         (unresolved(ResolverFailure("no")), Ailment.DNS_FAILED),
         (ConnectError("no address", phase=Phase.RESOLVE), Ailment.NAME_MISSING),
+        (TimedOut("took too long", phase=Phase.RESOLVE), Ailment.DNS_FAILED),
         (ConnectError("no", phase=Phase.GREETING, code=554), Ailment.TURNED_AWAY),
         (ConnectError("no", phase=Phase.GREETING, code=421), Ailment.BUSY),
         (Disconnected("gone", phase=Phase.GREETING), Ailment.CLOSED),

@@ -79,7 +79,12 @@ def test_a_token_may_be_awaited() -> None:
 
     response = b64encode(b"user=ada\x01auth=Bearer " + TOKEN.encode() + b"\x01\x01").decode()
     script = offer("XOAUTH2") + f"C: AUTH XOAUTH2 {response}\nS: 235 ok"
-    open_connection(World.ASYNCIO, here(script), ADA, options=ConnectionOptions(token=token))
+    network = here(script)
+    connection = open_connection(
+        World.ASYNCIO, network, ADA, options=ConnectionOptions(token=token)
+    )
+    assert connection.is_usable
+    assert network.streams[0].written.endswith(f"AUTH XOAUTH2 {response}\r\n".encode())
 
 
 @in_each_world
@@ -127,12 +132,12 @@ def test_what_the_source_of_tokens_raises_ends_the_connection(world: World) -> N
 @pytest.mark.parametrize(("user", "said"), [("ada@", "YWRh"), ("", "=")])
 def test_EXTERNAL_says_whom_to_act_as(world: World, user: str, said: str) -> None:
     endpoint = Endpoint.parse(f"smtp+insecure://{user}mail.example.org")
-    open_connection(
-        world,
-        here(offer("PLAIN EXTERNAL") + f"C: AUTH EXTERNAL {said}\nS: 235 ok"),
-        endpoint,
-        options=ConnectionOptions(mechanisms=frozenset({"EXTERNAL"})),
+    network = here(offer("PLAIN EXTERNAL") + f"C: AUTH EXTERNAL {said}\nS: 235 ok")
+    connection = open_connection(
+        world, network, endpoint, options=ConnectionOptions(mechanisms=frozenset({"EXTERNAL"}))
     )
+    assert connection.is_usable
+    assert network.streams[0].written.endswith(f"AUTH EXTERNAL {said}\r\n".encode())
 
 
 @in_each_world
@@ -183,7 +188,7 @@ def test_contradictions_are_refused_when_a_mailer_is_made(
 def test_mailers_take_them(world: World) -> None:
     script = offer("OAUTHBEARER") + f"C: AUTH OAUTHBEARER {BEARER}\nS: 235 ok\nC: QUIT\nS: 221 bye"
     network = here(script)
-    world.mail(
+    verification = world.mail(
         "smtp+insecure://ada@mail.example.org:1025",
         lambda mailer: mailer.verify(),
         network=network,
@@ -191,3 +196,4 @@ def test_mailers_take_them(world: World) -> None:
         mechanisms=["oauthbearer"],
     )
     network.check_played()
+    assert (verification.host, verification.peer_address) == ("mail.example.org", "127.0.0.1")

@@ -249,5 +249,6 @@ def test_bounces_have_the_null_reverse_path(world: World) -> None:
     script += "S: 250 ok\nS: 250 ok\nS: 354 go" + BODY + "S: 250 ok\n" + QUIT
     envelope = Envelope(None, (BOB,))
     network = MemoryNetwork(script)
-    world.mail(URL, lambda mailer: mailer.send_raw(envelope, CONTENT), network=network)
+    delivery = world.mail(URL, lambda mailer: mailer.send_raw(envelope, CONTENT), network=network)
     network.check_played()
+    assert delivery.accepted == (BOB,)

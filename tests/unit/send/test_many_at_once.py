@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -216,3 +217,17 @@ def test_threads_send_many_at_the_same_time() -> None:
         done = list(threads.map(lambda batch: len(list(mailer.send_many(batch))), batches))
     assert done == [100] * 4
     assert network.opened <= 5
+
+
+async def test_a_reader_who_goes_away_leaves_nothing_behind() -> None:
+    # All tasks have results that nobody takes any more.
+    before = asyncio.all_tasks()
+    async with AsyncMailer(Backwards()) as mailer:
+        results = mailer.send_many(map(message, itertools.count()))
+        assert (await anext(results)).error is None
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) > len(before)
+        async with asyncio.timeout(10):
+            await results.aclose()
+        assert asyncio.all_tasks() == before

@@ -17,8 +17,9 @@ import pytest
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
 from postseal.send.networks.aio import AsyncioNetwork, AsyncioStream, listen
 from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.networks.lookup import LookUp, Place
 from postseal.send.networks.network import Network, Stream
-from postseal.send.networks.staggered import Place, connect_first
+from postseal.send.networks.staggered import connect_first
 from tests.parts.ports import LOOPBACK, ReservedPort
 from tests.parts.worlds import World, in_each_world
 
@@ -191,54 +192,60 @@ def test_a_name_that_is_none_is_an_error_of_resolving(world: World, host: str) -
     assert caught.value.phase is Phase.RESOLVE
 
 
+def at(*addresses: tuple[str, int]) -> LookUp:
+    """A resolver by which any host is at these."""
+    places = [Place(socket.AF_INET, socket.SOCK_STREAM, 6, address) for address in addresses]
+    return lambda *_: places
+
+
 @in_each_world
-def test_the_second_address_is_tried_when_the_first_is_dead(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_second_address_is_tried_when_the_first_is_dead(world: World) -> None:
     with listener() as server, ReservedPort() as dead:
-        found = [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", dead.address),
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", server.getsockname()),
-        ]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        look_up = at(dead.address, server.getsockname())
 
         async def connect() -> None:
-            network = world.network()
+            network = world.network(look_up=look_up)
             stream = await network.connect("two.example", 25, network.now() + 20)
+            await stream.write(b"here", network.now() + 20)
             stream.close()
 
         world.drive(connect())
-        server.accept()[0].close()
+        assert first_octets(server) == b"here"
 
 
-def test_an_address_that_does_not_answer_leaves_time_for_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # asyncio races them (RFC 8305); a thread can only try one after the other.
+@in_each_world
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(world: World) -> None:
     with listener() as server, full_listener() as mute:
-        found = [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", mute),
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", server.getsockname()),
-        ]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-        network = BlockingNetwork()
-        started = network.now()
-        run(network.connect("two.example", 25, started + 0.4)).close()
-        assert 0.2 <= network.now() - started < 0.4
+        look_up = at(mute, server.getsockname())
+
+        async def connect() -> float:
+            network = world.network(look_up=look_up)
+            started = network.now()
+            stream = await network.connect("two.example", 25, started + 20)
+            stream.close()
+            return network.now() - started
+
+        assert 0.2 <= world.drive(connect()) < 10
         server.accept()[0].close()
 
 
-def test_a_kind_of_address_that_the_system_lacks_is_passed_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_kind_of_address_that_the_system_lacks_is_passed_over() -> None:
     with listener() as server:
-        found = [
-            (socket.AF_INET, socket.SOCK_STREAM, 99, "", ("::1", 25)),
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", server.getsockname()),
-        ]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-        network = BlockingNetwork()
-        run(network.connect("two.example", 25, network.now() + 20)).close()
+        lacking = Place(socket.AF_INET, socket.SOCK_STREAM, 99, ("::1", 25))
+        (place,) = at(server.getsockname())("two.example", 25)
+        network = BlockingNetwork(look_up=lambda *_: (lacking, place))
+        stream = run(network.connect("two.example", 25, network.now() + 20))
+        run(stream.write(b"here", network.now() + 20))
+        stream.close()
+        assert first_octets(server) == b"here"
+
+
+def first_octets(server: socket.socket) -> bytes:
+    # What whoever connected first said first.
+    peer, _ = server.accept()
+    with peer:
+        peer.settimeout(20)
+        return peer.recv(100)
 
 
 @in_each_world

@@ -20,7 +20,7 @@ from postseal.errors import (
 )
 from postseal.secrets import Need, SecretReference, SecretSource, SecretVersion
 from postseal.send import Endpoint, Timeouts
-from postseal.send.session.authentication import PasswordReplaced
+from postseal.send.session.authentication import CredentialsReplaced
 from postseal.send.session.connection import Connection, ConnectionOptions
 from postseal.testing import MemoryNetwork
 from tests.parts.keepers import Keeper
@@ -142,7 +142,7 @@ def test_a_password_that_changes_all_the_time_may_be_tried_later(world: World) -
         OFFER + plain("password-3") + "S: 535 5.7.8 wrong",
     )
     error = failure(world, network, source(Restless(OLD)))
-    assert isinstance(error, PasswordReplaced)
+    assert isinstance(error, CredentialsReplaced)
     assert (error.code, error.is_temporary) == (535, True)
 
 

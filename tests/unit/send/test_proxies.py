@@ -62,28 +62,34 @@ def refused(proxy: Proxy, *steps: Step) -> MailError:
 
 @in_each_world
 def test_socks(world: World) -> None:
-    connected(
+    connection = connected(
         world, SOCKS, HELLO, NO_AUTHENTICATION, ASKED, Say(CONNECTED), Say(b"220 hi\r\n"), *DIALOGUE
     )
+    assert connection.is_usable
 
 
 @in_each_world
 def test_connect(world: World) -> None:
     said = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n"
-    connected(world, HTTP, CONNECT, Say(said), Say(b"220 hi\r\n"), *DIALOGUE)
+    connection = connected(world, HTTP, CONNECT, Say(said), Say(b"220 hi\r\n"), *DIALOGUE)
+    assert connection.is_usable
 
 
 @in_each_world
 def test_a_greeting_behind_the_answer_is_the_servers(world: World) -> None:
     said = b"HTTP/1.0 200 OK\r\n\r\n220 hi\r\n"
-    connected(world, HTTP, CONNECT, Say(said), *DIALOGUE)
+    connection = connected(world, HTTP, CONNECT, Say(said), *DIALOGUE)
+    assert connection.is_usable
 
 
 @in_each_world
 def test_answers_come_in_pieces(world: World) -> None:
     pieces = [Say(bytes([octet])) for octet in CONNECTED]
     greeted = Say(b"220 hi\r\n")
-    connected(world, SOCKS, HELLO, NO_AUTHENTICATION, ASKED, *pieces, greeted, *DIALOGUE)
+    connection = connected(
+        world, SOCKS, HELLO, NO_AUTHENTICATION, ASKED, *pieces, greeted, *DIALOGUE
+    )
+    assert connection.is_usable
 
 
 @pytest.mark.parametrize(
@@ -114,6 +120,7 @@ def test_credentials_for_socks() -> None:
     )
     run(ProxiedNetwork(network, proxy).connect("mail.example.org", 25, 60))
     network.check_played()
+    assert network.connected == [("127.0.0.1", 1080)]
 
 
 def test_credentials_for_http() -> None:
@@ -123,6 +130,7 @@ def test_credentials_for_http() -> None:
     network = MemoryNetwork((asked, Say(b"HTTP/1.1 200 OK\r\n\r\n")))
     run(ProxiedNetwork(network, proxy).connect("mail.example.org", 25, 60))
     network.check_played()
+    assert network.connected == [("127.0.0.1", proxy.port)]
 
 
 def test_credentials_are_in_no_error() -> None:

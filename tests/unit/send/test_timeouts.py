@@ -16,6 +16,27 @@ def test_a_timeout_is_neither_nothing_nor_for_ever(name: str, seconds: float) ->
         Timeouts(**{name: seconds})
 
 
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 86401])
+def test_a_whole_is_neither_nothing_nor_for_ever(seconds: float) -> None:
+    with pytest.raises(InvalidSetting, match="the timeout total must be"):
+        Timeouts.within(seconds)
+
+
+def test_a_shorter_whole_leaves_the_steps_as_they_are() -> None:
+    # A server may need most of it for one of them.
+    assert Timeouts.within(5) == Timeouts(total=5)
+    assert Timeouts.within(Timeouts().total) == Timeouts()
+
+
+def test_a_longer_whole_makes_the_steps_longer() -> None:
+    timeouts = Timeouts.within(3600)
+    assert timeouts.total == 3600
+    assert timeouts.of(Phase.GREETING) == 6 * Timeouts().greeting
+    assert timeouts.of(Phase.BODY) == 6 * Timeouts().end_of_data
+    assert timeouts.connect == 6 * Timeouts().connect
+    assert Timeouts.within(86_400).total == 86_400
+
+
 def test_relays_wait_as_long_as_RFC_5321_asks() -> None:
     timeouts = Timeouts.for_relays()
     assert timeouts.of(Phase.GREETING) == 300

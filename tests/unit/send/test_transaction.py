@@ -18,6 +18,7 @@ from tests.unit.send.dialogues import (
     ACCEPTED,
     BOB,
     BODY,
+    ENVELOPE,
     ENVELOPE_IN_ONE_FLIGHT,
     EVE,
     PIPELINING,
@@ -291,7 +292,9 @@ def test_what_the_message_needs_is_said_with_MAIL(world: World) -> None:
         + BODY
         + "S: 250 ok"
     )
-    hand_over(world, script, size=999, is_8bit=True, is_internationalized=True)
+    delivery = hand_over(world, script, size=999, is_8bit=True, is_internationalized=True)
+    assert delivery.accepted == ENVELOPE.recipients
+    assert not delivery.is_converted
 
 
 @in_each_world
@@ -302,7 +305,8 @@ def test_SIZE_is_said_only_where_it_is_understood(world: World) -> None:
         (greeting("SIZE 0"), " SIZE=5"),
     ):
         script = opening + f"C: MAIL FROM:<ada@example.com>{said}\nS: 550 no"
-        hand_over(world, script, size=5)
+        delivery = hand_over(world, script, size=5)
+        assert [refusal.recipient for refusal in delivery.refused] == [BOB, EVE]
 
 
 @in_each_world

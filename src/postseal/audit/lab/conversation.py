@@ -33,29 +33,25 @@ from postseal.audit.lab.wire import Ended, Wire
 from postseal.errors import MailError
 from postseal.smtp import Reply, ServerSession
 from postseal.smtp.events import (
-    AuthenticationReceived,
+    AUTHENTICATION_QUESTIONS,
     BodyReceived,
-    IdentityProven,
     MailReceived,
     MessageReceived,
     MessageRefused,
     RecipientReceived,
-    ScramRecordRequested,
     ServerEvent,
     SessionEnded,
     TLSRequested,
 )
+from postseal.smtp.known_users import KnownUsers
 from postseal.smtp.protocol import Extension
 from postseal.smtp.rules import Offer, ServerRules
-from postseal.smtp.sasl import ScramHash, ScramRecord
 from postseal.smtp.server_states import AUTHENTICATING, BODY
 from postseal.tls import Opening
 
 __all__ = ["Conversation", "Scene"]
 
 _TAKEN: Final = Reply(250, ("OK",), "2.0.0")
-_WELCOME: Final = Reply(235, ("Authentication succeeded",), "2.7.0")
-_WRONG: Final = Reply(535, ("Authentication credentials invalid",), "5.7.8")
 _OFFERED: Final = frozenset(
     {
         Extension.PIPELINING,
@@ -90,6 +86,7 @@ class Conversation:
         self._wire = wire
         self._server = server
         self._scene = scene
+        self._users = KnownUsers({scene.canaries.user: scene.canaries.password})
         self._record: Connection = wire.record
         is_implicit = scene.mode is Mode.IMPLICIT
         self._session = self._new_session(sealed=server.feigns_tls or is_implicit)
@@ -236,7 +233,7 @@ class Conversation:
             self._settle_one(event)
 
     def _settle_one(self, event: ServerEvent) -> None:
-        session, canaries = self._session, self._scene.canaries
+        session = self._session
         match event:
             case TLSRequested():
                 self._wants_tls = True
@@ -250,14 +247,8 @@ class Conversation:
                 session.answer(_TAKEN)
             case MessageRefused():
                 self._body.clear()
-            case AuthenticationReceived(credentials):
-                is_right = credentials.password == canaries.password
-                session.answer(_WELCOME if is_right else _WRONG)
-            case ScramRecordRequested(username):
-                record = ScramRecord.derive(canaries.password, hash_=ScramHash.SHA_256)
-                session.answer_record(record if username == canaries.user else None)
-            case IdentityProven():
-                session.answer(_WELCOME)
+            case _ if isinstance(event, AUTHENTICATION_QUESTIONS):
+                self._users.answer(session, event)
             case SessionEnded():
                 self._is_over = True
 

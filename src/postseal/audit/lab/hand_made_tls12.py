@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from postseal.audit.lab.certificates import Certificates
+from postseal.audit.lab.hand_made import HandMadeHandshake, spoilt
 from postseal.audit.lab.server_hello import (
     ALERT,
     APPLICATION_DATA,
@@ -39,7 +40,7 @@ from postseal.audit.lab.server_hello import (
     signed_by,
     vector,
 )
-from postseal.tls.client_hello import ClientHello, ClientHelloReader, UnreadableHello
+from postseal.tls.client_hello import ClientHello
 
 __all__ = ["DHE_RSA", "Group", "TLS12Server", "TemporaryRSA"]
 
@@ -108,15 +109,12 @@ class TLS12Server:
         return _Handshake(self, certificates).answer
 
 
-class _Handshake:
-    """One connection."""
+class _Handshake(HandMadeHandshake[TLS12Server]):
+    """Goes to the end of the handshake, and behind it."""
 
     def __init__(self, server: TLS12Server, certificates: Certificates) -> None:
-        self._server = server
-        self._certificates = certificates
-        self._reader = ClientHelloReader()
-        self._hello: ClientHello | None = None
-        self._transcript = b""
+        super().__init__(server, certificates)
+        self._client_random = b""
         self._random = secrets.token_bytes(32 - len(server.random_end)) + server.random_end
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._master = b""
@@ -125,25 +123,19 @@ class _Handshake:
         self._is_sealing = False
         self._said = 0
 
-    def answer(self, data: bytes) -> bytes:
-        """Answer one record; with nothing where none is due."""
-        if self._hello is None:
-            try:
-                self._hello = self._reader.feed(data)
-            except UnreadableHello:
-                return NO_COMMON_VERSION
-            return self._first_flight(self._hello) if self._hello else b""
+    def _answer_next(self, data: bytes) -> bytes:
         if data[0] == CHANGE_CIPHER_SPEC:
             self._is_sealing = True
         elif data[0] == HANDSHAKE and self._is_sealing:
             return self._last_flight(data)
         elif data[0] == HANDSHAKE and data[_HEADER] == _CLIENT_KEY_EXCHANGE:
             self._transcript += data[_HEADER:]
-            self._agree(self._hello, data[_HEADER + 4 :])
+            self._agree(data[_HEADER + 4 :])
         return b""
 
-    def _first_flight(self, hello: ClientHello) -> bytes:
+    def _answer_hello(self, hello: ClientHello) -> bytes:
         server = self._server
+        self._client_random = hello.random
         if server.for_tls13 and not offers_tls13(hello):
             return NO_COMMON_VERSION
         suite = self._suite(hello)
@@ -165,7 +157,7 @@ class _Handshake:
         if parameters := self._parameters(suite):
             signed = signed_by(chain.sent[0], hello.random + self._random + parameters, pss=False)
             if server.forges_signature:
-                signed = signed[:-1] + bytes([signed[-1] ^ 1])
+                signed = spoilt(signed)
             said += message(_SERVER_KEY_EXCHANGE, parameters + signed)
         said += message(_SERVER_HELLO_DONE, b"")
         self._transcript = hello.message + said
@@ -188,7 +180,7 @@ class _Handshake:
         point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         return _P_256 + vector(point, 1)
 
-    def _agree(self, hello: ClientHello, exchange: bytes) -> None:
+    def _agree(self, exchange: bytes) -> None:
         """Derive the keys (RFC 5246 8.1, 6.3)."""
         try:
             point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), exchange[1:])
@@ -196,8 +188,8 @@ class _Handshake:
         except ValueError:
             # Of another exchange than ours, or of nobody who means it.
             secret = b""
-        self._master = _prf(secret, b"master secret", hello.random + self._random, 48)
-        block = _prf(self._master, b"key expansion", self._random + hello.random, 40)
+        self._master = _prf(secret, b"master secret", self._client_random + self._random, 48)
+        block = _prf(self._master, b"key expansion", self._random + self._client_random, 40)
         self._client, self._own = AESGCM(block[:16]), AESGCM(block[16:32])
         self._client_iv, self._own_iv = block[32:36], block[36:]
 

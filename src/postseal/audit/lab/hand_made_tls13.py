@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from postseal.audit.lab.certificates import Certificates
+from postseal.audit.lab.hand_made import HandMadeHandshake, spoilt
 from postseal.audit.lab.server_hello import (
     ALERT,
     APPLICATION_DATA,
@@ -36,7 +37,7 @@ from postseal.audit.lab.server_hello import (
     signed_by,
     vector,
 )
-from postseal.tls.client_hello import ClientHello, ClientHelloReader, UnreadableHello
+from postseal.tls.client_hello import ClientHello
 
 __all__ = ["TLS13Server"]
 
@@ -78,32 +79,17 @@ class TLS13Server:
         return _Handshake(self, certificates).answer
 
 
-class _Handshake:
-    """One connection, up to the server's Finished; what the client says then is for the oracle."""
+class _Handshake(HandMadeHandshake[TLS13Server]):
+    """Goes up to the server's Finished; what the client says then is for the oracle."""
 
-    def __init__(self, server: TLS13Server, certificates: Certificates) -> None:
-        self._server = server
-        self._certificates = certificates
-        self._reader: ClientHelloReader | None = ClientHelloReader()
-        self._retried = 0
-        self._transcript = b""
+    _retried = 0
 
-    def answer(self, data: bytes) -> bytes:
-        """Answer one record; with nothing where none is due."""
-        if self._reader is None or data[0] == CHANGE_CIPHER_SPEC:
-            return b""
-        try:
-            hello = self._reader.feed(data)
-        except UnreadableHello:
-            return NO_COMMON_VERSION
-        if hello is None:
-            return b""
-        self._reader = None
+    def _answer_hello(self, hello: ClientHello) -> bytes:
         if not offers_tls13(hello):
             return NO_COMMON_VERSION
         if self._retried < self._server.retries:
             self._retried += 1
-            self._reader = ClientHelloReader()
+            self._await_hello()
             return self._retry(hello)
         self._transcript += hello.message
         return self._flight(hello)
@@ -154,7 +140,7 @@ class _Handshake:
         context = b"\x20" * 64 + b"TLS 1.3, server CertificateVerify\0"
         signed = signed_by(chain.sent[0], context + hash_of(self._transcript + said), pss=True)
         if self._server.forges_verify:
-            signed = signed[:-1] + bytes([signed[-1] ^ 1])
+            signed = spoilt(signed)
         said += message(_CERTIFICATE_VERIFY, signed)
         key = _expand(traffic, b"finished", b"")
         proof = hmac.digest(key, hash_of(self._transcript + said), "sha256")

@@ -87,7 +87,8 @@ def _certificate(error: CertificateRejected) -> Diagnosis:
 def _connection(error: MailError) -> Diagnosis:
     cause = error.__cause__
     if error.phase is Phase.RESOLVE:
-        if isinstance(cause, MailError) and not isinstance(cause, NameDoesNotExist):
+        failed = isinstance(cause, MailError) and not isinstance(cause, NameDoesNotExist)
+        if failed or isinstance(error, TimedOut):
             return Diagnosis.of(
                 error, Ailment.DNS_FAILED, "Ask another name server with --resolver."
             )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar, cast
 
 from postseal.errors import ConnectError, Disconnected, LocalProtocolError, Phase, TimedOut
-from postseal.send.networks.happy_eyeballs import ATTEMPT_DELAY, in_turn
+from postseal.send.networks.happy_eyeballs import in_turn
+from postseal.send.networks.lookup import LookUp, Lookups, Place, ask_system
 from postseal.send.networks.network import Attendant, Gate, IPAddress, Network, Stream
 from postseal.send.networks.racing import race
 
@@ -35,31 +36,37 @@ _NOT_TAKEN = "the peer took no data in time"
 
 
 class AsyncioNetwork(Network):
-    """Streams over the running event loop, from `local_address` where one is given."""
+    """Streams over the running event loop, from `local_address` where one is given.
 
-    def __init__(self, *, local_address: IPAddress | None = None) -> None:
+    Names are looked up by `look_up`, in threads that the loop does not wait for at its end.
+    """
+
+    def __init__(
+        self, *, local_address: IPAddress | None = None, look_up: LookUp = ask_system
+    ) -> None:
+        self._lookups = Lookups(look_up)
         self._local = None if local_address is None else (str(local_address), 0)
+        self._clock: Callable[[], float] | None = None
 
     def now(self) -> float:
         """The loop's clock."""
-        return asyncio.get_running_loop().time()
+        if self._clock is None:
+            # Kept, since to ask for the running loop is a system call before Python 3.12.
+            self._clock = asyncio.get_running_loop().time
+        return self._clock()
 
     async def connect(
         self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
     ) -> Stream:
         """Race the addresses of the host by Happy Eyeballs (RFC 8305)."""
+        self._clock = asyncio.get_running_loop().time
+        places = await self._lookups.find(host, port, addresses, partial(_result, deadline))
+        attempts = [partial(self._connected, place) for place in in_turn(places)]
         try:
             async with asyncio.timeout_at(deadline):
-                if not addresses:
-                    return await self._connected(host, port)
-                attempts = [partial(self._connected, str(one), port) for one in in_turn(addresses)]
                 return await race(attempts, discard=AsyncioStream.abort)
         except TimeoutError:
             raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
-        except (socket.gaierror, UnicodeError) as error:
-            raise ConnectError(
-                f"the name {host!a} cannot be resolved: {error}", phase=Phase.RESOLVE
-            ) from error
         except OSError as error:
             raise ConnectError(
                 f"port {port} of {host} cannot be reached: {error}", phase=Phase.CONNECT
@@ -91,9 +98,9 @@ class AsyncioNetwork(Network):
         """Call it in a thread of the loop's executor."""
         return await asyncio.to_thread(work)
 
-    async def _connected(self, host: str, port: int) -> AsyncioStream:
+    async def _connected(self, place: Place) -> AsyncioStream:
         _, stream = await asyncio.get_running_loop().create_connection(
-            AsyncioStream, host, port, happy_eyeballs_delay=ATTEMPT_DELAY, local_addr=self._local
+            AsyncioStream, place.host, place.port, local_addr=self._local
         )
         return stream
 
@@ -134,7 +141,9 @@ class AsyncioStream(asyncio.Protocol, Stream):
 
     async def read(self, deadline: float) -> bytes:
         """Suspend until something arrives."""
-        self._check_time(deadline, _NO_DATA)
+        if self._arrived:
+            # The timer of a wait loses against a peer that sends without a pause.
+            self._check_time(deadline, _NO_DATA)
         while not self._arrived:
             if self._error is not None:
                 raise Disconnected(f"the connection broke: {self._error}") from self._error
@@ -326,7 +335,6 @@ class AsyncioStream(asyncio.Protocol, Stream):
             _expire(self._waiting, self._late)
 
     def _check_time(self, deadline: float, late: str) -> None:
-        # The timer of a wait loses against a peer that sends, or takes, without a pause.
         if self._loop.time() >= deadline:
             raise TimedOut(late)
 
@@ -387,6 +395,11 @@ class _TaskGate(Gate):
                 phase=Phase.CONNECT,
                 hint="Make an AsyncMailer for each event loop.",
             )
+
+
+async def _result(deadline: float, lookup: Future[Sequence[Place]]) -> Sequence[Place]:
+    async with asyncio.timeout_at(deadline):
+        return await asyncio.wrap_future(lookup)
 
 
 def _wake(event: asyncio.Future[bool] | None, *, asked: bool = False) -> None:

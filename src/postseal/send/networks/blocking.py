@@ -9,12 +9,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
 from postseal.send.networks.happy_eyeballs import in_turn
+from postseal.send.networks.lookup import LookUp, Lookups, Place, ask_system
 from postseal.send.networks.network import Gate, IPAddress, Network, Stream
-from postseal.send.networks.staggered import Place, connect_first
+from postseal.send.networks.staggered import connect_first
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["BlockingNetwork", "run"]
 
@@ -40,10 +45,13 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 class BlockingNetwork(Network):
     """Streams over sockets of the operating system, waiting in the calling thread.
 
-    They come from `local_address` where one is given.
+    They come from `local_address` where one is given. Names are looked up by `look_up`.
     """
 
-    def __init__(self, *, local_address: IPAddress | None = None) -> None:
+    def __init__(
+        self, *, local_address: IPAddress | None = None, look_up: LookUp = ask_system
+    ) -> None:
+        self._lookups = Lookups(look_up)
         self._local = None if local_address is None else str(local_address)
 
     def now(self) -> float:
@@ -54,20 +62,11 @@ class BlockingNetwork(Network):
         self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
     ) -> Stream:
         """Race the addresses of the host by Happy Eyeballs (RFC 8305)."""
+        places = await self._lookups.find(host, port, addresses, partial(_result, deadline))
         try:
-            found = [
-                Place(family, kind, protocol, address)
-                for name in (in_turn(addresses) or (host,))
-                for family, kind, protocol, _, address in socket.getaddrinfo(
-                    str(name), port, type=socket.SOCK_STREAM
-                )
-            ]
-        except (OSError, UnicodeError) as error:
-            raise ConnectError(
-                f"the name {host!a} cannot be resolved: {error}", phase=Phase.RESOLVE
-            ) from error
-        try:
-            connection = connect_first(found, deadline=deadline, local_address=self._local)
+            connection = connect_first(
+                in_turn(places), deadline=deadline, local_address=self._local
+            )
         except TimeoutError:
             raise TimedOut("connecting took too long", phase=Phase.CONNECT) from None
         except OSError as error:
@@ -176,6 +175,10 @@ class _ThreadGate(Gate):
 
     def leave(self) -> None:
         self._semaphore.release()
+
+
+async def _result(deadline: float, lookup: Future[Sequence[Place]]) -> Sequence[Place]:
+    return lookup.result(max(0.0, deadline - time.monotonic()))
 
 
 def _connected(path: str, patience: float) -> socket.socket:

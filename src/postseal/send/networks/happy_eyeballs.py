@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import chain, zip_longest
 from typing import Final
 
-from postseal.send.networks.network import IPAddress
+from postseal.send.networks.lookup import Place
 
 __all__ = ["ATTEMPT_DELAY", "in_turn"]
 
@@ -17,9 +17,10 @@ ATTEMPT_DELAY: Final = 0.25
 """How long an attempt is alone before the next one begins, in seconds (RFC 8305 5)."""
 
 
-def in_turn(addresses: Iterable[IPAddress]) -> tuple[IPAddress, ...]:
-    """Order addresses for the attempts: IPv6 first, then the two families by turns."""
-    distinct = tuple(dict.fromkeys(addresses))
-    by_family = ([one for one in distinct if one.version == version] for version in (6, 4))
-    turns = chain.from_iterable(zip_longest(*by_family))
-    return tuple(address for address in turns if address is not None)
+def in_turn(places: Iterable[Place]) -> tuple[Place, ...]:
+    """Order places for the attempts: the families by turns, beginning with that of the first."""
+    by_family: dict[int, list[Place]] = {}
+    for place in dict.fromkeys(places):
+        by_family.setdefault(place.family, []).append(place)
+    turns = chain.from_iterable(zip_longest(*by_family.values()))
+    return tuple(place for place in turns if place is not None)

@@ -11,14 +11,16 @@ takes one and raises `TimedOut` when it passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv6Address
-from typing import Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 __all__ = ["Attendant", "Gate", "IPAddress", "Network", "Stream"]
 
 T = TypeVar("T")
 
-IPAddress: TypeAlias = IPv4Address | IPv6Address
+IPAddress: TypeAlias = "IPv4Address | IPv6Address"
 
 Attendant: TypeAlias = Callable[[bytes], bytes | None]
 """What a server makes of the octets that arrive: those to be written, or None to be asked."""

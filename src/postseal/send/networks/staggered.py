@@ -13,22 +13,14 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from postseal.send.networks.happy_eyeballs import ATTEMPT_DELAY
+from postseal.send.networks.lookup import Place
 
-__all__ = ["Place", "connect_first"]
+__all__ = ["connect_first"]
 
 _UNDER_WAY: Final = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY)
-
-
-class Place(NamedTuple):
-    """Where a socket of some family can be connected to."""
-
-    family: int
-    kind: int
-    protocol: int
-    address: tuple[str | int | bytes, ...]
 
 
 def connect_first(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from postseal.errors import SecretDenied, SecretError, SecretMalformed, SecretUnreachable
-from postseal.secrets.secret import Secret
+from postseal.secrets.opaque import Secret
 from postseal.send.printable import printable
 
 __all__ = ["Granted", "read_answer"]

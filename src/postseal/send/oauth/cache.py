@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from postseal.errors import SecretMalformed, SecretNotFound
+from postseal.secrets.opaque import Secret
 from postseal.secrets.private_files import Readers, read_private, replace_file
-from postseal.secrets.secret import Secret
 from postseal.send.oauth.answers import Granted
 
 __all__ = ["TokenFile"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from postseal.errors import InvalidSetting, MissingExtra, SecretMalformed
-from postseal.secrets.secret import Secret
+from postseal.secrets.opaque import Secret
 
 if TYPE_CHECKING:
     from postseal.secrets.source import SecretSource

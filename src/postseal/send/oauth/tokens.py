@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from postseal.errors import MailError, MissingExtra, SecretError, SecretUnreachable
 from postseal.secrets.access import AccessLog, log_access
+from postseal.secrets.opaque import Secret
 from postseal.secrets.provider import (
     Need,
     Provider,
@@ -22,7 +23,6 @@ from postseal.secrets.provider import (
     SecretVersion,
     seconds_left,
 )
-from postseal.secrets.secret import Secret
 from postseal.secrets.source import SecretSource
 from postseal.send.networks.blocking import BlockingNetwork, run
 from postseal.send.networks.https import HTTPSRequest, exchange

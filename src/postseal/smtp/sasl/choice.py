@@ -24,7 +24,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from postseal.smtp.sasl.bearer import OAuthBearerClient, XOAuth2Client
 from postseal.smtp.sasl.cram_md5 import CramMD5Client
 from postseal.smtp.sasl.credentials import BearerToken, ClientCertificate, Credentials, Password
 from postseal.smtp.sasl.defaults import NonceSource, random_nonce
@@ -34,7 +33,6 @@ from postseal.smtp.sasl.errors import (
     NoCommonMechanism,
     SASLError,
 )
-from postseal.smtp.sasl.external import ExternalClient
 from postseal.smtp.sasl.login import LoginClient
 from postseal.smtp.sasl.mechanism import ClientMechanism
 from postseal.smtp.sasl.plain_exchange import PlainClient
@@ -127,8 +125,12 @@ def _known(
     nonce: NonceSource,
 ) -> Iterator[ClientMechanism]:
     if isinstance(credentials, ClientCertificate):
+        from postseal.smtp.sasl.external import ExternalClient
+
         yield ExternalClient(credentials)
     elif isinstance(credentials, BearerToken):
+        from postseal.smtp.sasl.bearer import OAuthBearerClient, XOAuth2Client
+
         yield OAuthBearerClient(credentials)
         yield XOAuth2Client(credentials)
     else:

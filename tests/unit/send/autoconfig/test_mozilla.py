@@ -102,6 +102,15 @@ def test_a_server_that_makes_no_sense_is_passed_over(members: dict[str, str]) ->
     assert read_client_config(outgoing(**members)).servers == ()
 
 
+@pytest.mark.parametrize(
+    ("id_", "domain"),
+    [(" example.com ", "example.com"), ("a&#10;b", ""), ("&#x202E;a", ""), ("a" * 256, "")],
+)
+def test_the_id_of_a_provider_is_a_name_like_any_other(id_: str, domain: str) -> None:
+    found = read_client_config(f'<clientConfig><emailProvider id="{id_}"/></clientConfig>'.encode())
+    assert (found.domain, found.name) == (domain, domain)
+
+
 def test_an_ip_address_is_a_host() -> None:
     (server,) = read_client_config(outgoing(hostname="2001:DB8::1")).servers
     assert server.host == "2001:db8::1"

@@ -11,9 +11,8 @@ from enum import StrEnum
 from typing import NoReturn, TypeVar
 
 from postseal.errors import InvalidInput
-from postseal.mail._text import excerpt
 
-__all__ = ["Place", "loaded"]
+__all__ = ["JSONPlace", "read_json"]
 
 _A_DATE = "a date as 2026-03-01T12:00:00+01:00"
 _T = TypeVar("_T")
@@ -21,16 +20,16 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JSONPlace:
     """A value and the name of its place; each reading of it raises `InvalidInput` by that name."""
 
     name: str
     value: object
 
-    def get(self, key: str) -> Place:
+    def get(self, key: str) -> JSONPlace:
         """Give the value of an object's key, None where it is not there."""
         fields = self.value if isinstance(self.value, dict) else {}
-        return Place(f"{self.name}.{key}", fields.get(key))
+        return JSONPlace(f"{self.name}.{key}", fields.get(key))
 
     def check_keys(self, known: Collection[str]) -> None:
         """Refuse what is no object, and one with a key that nobody knows."""
@@ -38,15 +37,15 @@ class Place:
             self._fail("an object")
         for key in self.value:
             if key not in known:
-                raise InvalidInput(f"{self.name} has the key {excerpt(key)}, which nobody knows")
+                raise InvalidInput(f"{self.name} has the key {_shown(key)}, which nobody knows")
 
-    def items(self) -> list[Place]:
+    def items(self) -> list[JSONPlace]:
         """Read a list, empty where there is none."""
         if self.value is None:
             return []
         if not isinstance(self.value, list):
             self._fail("a list")
-        return [Place(f"{self.name}[{number}]", each) for number, each in enumerate(self.value)]
+        return [JSONPlace(f"{self.name}[{number}]", each) for number, each in enumerate(self.value)]
 
     def text(self) -> str:
         """Read a string."""
@@ -118,14 +117,14 @@ class Place:
             self._fail("base64")
 
     def _fail(self, wanted: str) -> NoReturn:
-        shown = "missing" if self.value is None else ascii(self.value)[:80]
+        shown = "missing" if self.value is None else _shown(self.value)
         raise InvalidInput(f"{self.name} is {shown}, not {wanted}")
 
 
-def loaded(text: str | bytes, name: str) -> Place:
+def read_json(text: str | bytes, name: str) -> JSONPlace:
     """Read a JSON text; raises `InvalidInput` for what is none, and for a key that stands twice."""
     try:
-        return Place(name, json.loads(text, object_pairs_hook=_unique))
+        return JSONPlace(name, json.loads(text, object_pairs_hook=_unique))
     except InvalidInput:
         raise
     except RecursionError:
@@ -140,3 +139,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(fields) < len(pairs):
         raise InvalidInput("a key stands twice in one JSON object")
     return fields
+
+
+def _shown(value: object) -> str:
+    return ascii(value)[:80]
