@@ -25,9 +25,9 @@ NO_USE = {"net-smtp": {"I01-SUBJECT-CRLF"}}
 async def test_a_driver_delivers_and_smuggles_nothing(library: str, tmp_path: Path) -> None:
     mode = Mode.IMPLICIT if library in ("aiosmtplib", "mail") else Mode.STARTTLS
     if library == "nodemailer":
-        client = driver_client(library, interpreter=str(find_node()), directory=FOLDER)
+        client = driver_client(library, interpreter=[str(find_node())], directory=FOLDER)
     elif library in ("mail", "net-smtp"):
-        client = driver_client(library, interpreter=str(find_part("ruby")))
+        client = driver_client(library, interpreter=[str(find_part("ruby"))])
     else:
         client = driver_client(library)
     cases = [case for case in INPUTS if case.id in CHOSEN]

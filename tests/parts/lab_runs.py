@@ -11,7 +11,7 @@ from postseal.audit.lab.clients import Client
 from postseal.audit.lab.run import Lab, LabOptions
 from postseal.audit.lab.verdicts import Verdict
 
-__all__ = ["attack", "harms"]
+__all__ = ["attack", "attack_in", "harms"]
 
 
 async def attack(
@@ -21,9 +21,14 @@ async def attack(
 
     Fails where the client does not deliver to the honest control.
     """
-    control, *findings = await Lab(client, directory, options).run(cases)
+    return await attack_in(Lab(client, directory, options), cases)
+
+
+async def attack_in(lab: Lab, cases: Sequence[Case]) -> dict[str, Finding]:
+    """Do the same in a lab that is there."""
+    control, *findings = await lab.run(cases)
     assert control.outcome is Outcome.PASSED, (control.message, control.evidence)
-    ran = [case.id for case in cases if options.mode in case.modes]
+    ran = [case.id for case in cases if lab.options.mode in case.modes]
     return dict(zip(ran, findings, strict=True))
 
 

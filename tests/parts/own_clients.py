@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypedDict
 
 from postseal import AsyncMailer, Attachment, Mailer, Message
+from postseal.audit.lab.canaries import Canaries
 from postseal.audit.lab.clients import ClientRun, Settings
 from postseal.audit.lab.commands import CommandClient
+from postseal.audit.lab.hostile_inputs import InputNotTaken
 from postseal.errors import MailError
 from postseal.send.networks.aio import AsyncioNetwork
 from postseal.send.timeouts import Timeouts
+from tests.parts.forked_command import ForkedCommand
 from tests.parts.house import House
 from tests.parts.queue_view import DeliveryRow, read_deliveries
+from tests.parts.raw_client import RawClient
 from tests.parts.routed_network import RoutedNetwork
 
-__all__ = ["IMPATIENT", "OwnMailer", "OwnPlatform", "new_platform", "own_command"]
+__all__ = [
+    "IMPATIENT",
+    "OwnCommand",
+    "OwnMailer",
+    "OwnPlatform",
+    "new_platform",
+    "own_command",
+    "submit_as_it_is",
+]
 
 IMPATIENT = Timeouts(
     connect=3, greeting=3, handshake=3, command=3, body_block=3, end_of_data=3, total=9
 )
+# The command knows the whole alone.
+_COMMAND_SECONDS = 6
 # A machine that is busy with other tests is no hang.
 _LENIENCE = 20.0
 _POLL = 0.1
+_ATTACHED = b"attached\n"
 _DONE = frozenset({"sent", "failed", "held"})
 
 
@@ -62,7 +80,7 @@ class OwnMailer:
         options: _Options = {"local_name": canaries.ehlo, "timeouts": IMPATIENT}
         if verified:
             options |= {"password": canaries.password, "ca_file": settings.ca_file}
-        message = _message(settings)
+        message = _message(canaries)
         if self.is_blocking:
 
             def send() -> None:
@@ -84,11 +102,12 @@ class OwnMailer:
 class OwnPlatform:
     """The platform's worker, which delivers to one route of `house` after another.
 
-    `network` is the one that the platform was started with.
+    `network` is the one that the platform was started with; `submit` hands it a message.
     """
 
     scheme: str
     network: RoutedNetwork
+    submit: Callable[[House, Canaries], Awaitable[None]]
     house: House | None = None
     _runs: int = 0
 
@@ -110,28 +129,25 @@ class OwnPlatform:
     async def run(self, settings: Settings, *, patience: float) -> ClientRun:
         number, self._runs = self._runs, self._runs + 1
         self.network.routes = {**self.network.routes, self._host(number): settings.port}
-        return await _timed(lambda: self._deliver(settings, self._domain(number)), patience)
+        return await _timed(
+            lambda: self._deliver(settings.canaries, self._domain(number)), patience
+        )
 
-    async def _deliver(self, settings: Settings, domain: str) -> None:
+    async def _deliver(self, canaries: Canaries, domain: str) -> None:
         assert self.house is not None
-        local_part = settings.canaries.recipient.rpartition("@")[0]
-        recipient = f"{local_part}@{domain}"
-        message = _message(settings, recipient)
-        async with AsyncMailer(
-            self.house.url, password=self.house.password, ca_file=self.house.ca_file
-        ) as mailer:
-            await mailer.send(message)
-        row = await self._settled(recipient)
+        recipient = canaries.recipient.replace("@lab.example", f"@{domain}")
+        await self.submit(self.house, replace(canaries, recipient=recipient))
+        row = await self._settled(domain)
         if row.state != "sent":
             attempts = "; ".join(one.text for one in row.attempts)
             raise _NotSent(f"{row.state}: {row.reason} {attempts}")
 
-    async def _settled(self, recipient: str) -> DeliveryRow:
+    async def _settled(self, domain: str) -> DeliveryRow:
         assert self.house is not None
         while True:
             for row in read_deliveries(self.house.data_directory):
                 is_tried = bool(row.attempts) or row.state in _DONE
-                if row.recipient == recipient and is_tried and not row.is_leased:
+                if row.recipient.endswith(f"@{domain}") and is_tried and not row.is_leased:
                     return row
             await asyncio.sleep(_POLL)
 
@@ -145,7 +161,42 @@ class OwnPlatform:
 
 
 class _NotSent(Exception):
-    """The message is still in the queue, or has come back."""
+    """The message was refused, is still in the queue, or has come back."""
+
+
+async def submit_by_mailer(house: House, canaries: Canaries) -> None:
+    """Submit a message as this project does."""
+    async with AsyncMailer(house.url, password=house.password, ca_file=house.ca_file) as mailer:
+        await mailer.send(_message(canaries))
+
+
+async def submit_as_it_is(house: House, canaries: Canaries) -> None:
+    """Submit what may be no message, as a client does that looks at nothing but dots."""
+    login = f"\0{house.username}\0{house.password}".encode()
+    body = re.sub(r"(?:^|(?<=\r\n))\.", "..", canaries.body)
+    header = (
+        f"From: <{canaries.sender}>",
+        f"To: <{canaries.recipient}>",
+        f"Subject: {canaries.subject}",
+        f"X-Lab: {canaries.header}",
+        f'Content-Disposition: attachment; filename="{canaries.filename}"',
+    )
+    text = "\r\n".join((*header, "", body, "."))
+    utf8 = "" if text.isascii() else " SMTPUTF8"
+    port = house.port("submissions")
+    async with await RawClient.connect(port, ca_file=house.ca_file) as client:
+        await client.hear()
+        for said in (
+            "EHLO client.example",
+            f"AUTH PLAIN {b64encode(login).decode()}",
+            f"MAIL FROM:<{canaries.sender}>{utf8}",
+            f"RCPT TO:<{canaries.recipient}>",
+            "DATA",
+            text,
+        ):
+            reply = await client.ask(said)
+            if reply[0] not in "23":
+                raise _NotSent(reply)
 
 
 async def _timed(send: Callable[[], Awaitable[None]], patience: float) -> ClientRun:
@@ -164,30 +215,92 @@ async def _timed(send: Callable[[], Awaitable[None]], patience: float) -> Client
     return ClientRun(exit_code=status, seconds=loop.time() - began, output=output)
 
 
-def _message(settings: Settings, recipient: str | None = None) -> Message:
-    canaries = settings.canaries
+def _message(canaries: Canaries) -> Message:
     return Message(
         from_=canaries.sender,
-        to=recipient or canaries.recipient,
+        to=canaries.recipient,
         subject=canaries.subject,
         text=canaries.body,
         headers={"X-Lab": canaries.header},
-        attachments=[Attachment.from_bytes(b"attached\n", filename=canaries.filename)],
+        attachments=[Attachment.from_bytes(_ATTACHED, filename=canaries.filename)],
     )
 
 
-def own_command() -> CommandClient:
-    """`postseal send`, which takes the password from the environment alone."""
+@dataclass(frozen=True, slots=True)
+class OwnCommand:
+    """`postseal send` with one form of URL; credentials only where the form is verified."""
+
+    scheme: str
+    command: ForkedCommand
+
+    @property
+    def name(self) -> str:
+        return f"postseal send {self.scheme}://"
+
+    async def run(self, settings: Settings, *, patience: float) -> ClientRun:
+        canaries = settings.canaries
+        words = {
+            "user": canaries.user,
+            "host": settings.host,
+            "port": str(settings.port),
+            "ca_file": str(settings.ca_file),
+            "from": canaries.sender,
+            "to": canaries.recipient,
+            "subject": canaries.subject,
+            "body": canaries.body,
+        }
+        if any("\0" in word for word in words.values()):
+            raise InputNotTaken("a command line holds no NUL")
+        arguments = [argument.format_map(words) for argument in _sending(self.scheme)]
+        environment = {"POSTSEAL_PASSWORD": canaries.password}
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with TemporaryDirectory() as directory:
+            arguments += ["--attach", _file(directory, canaries.filename)]
+            try:
+                async with asyncio.timeout(patience + _LENIENCE):
+                    run = await self.command.run(*arguments, environment=environment)
+            except TimeoutError:
+                return ClientRun(exit_code=None, seconds=loop.time() - began)
+        return ClientRun(
+            exit_code=run.status,
+            seconds=loop.time() - began,
+            output=run.output,
+            crashed=run.status < 0 or "Traceback" in run.output,
+        )
+
+
+def _file(directory: str, name: str) -> str:
+    path = Path(directory, name)
+    path.write_bytes(_ATTACHED)
+    return str(path)
+
+
+def own_command(scheme: str) -> CommandClient:
+    """`postseal send` as a process, which takes the password from the environment alone."""
     return CommandClient(
         arguments=(
             *("sh", "-c", 'POSTSEAL_PASSWORD="$POSTSEAL_LAB_PASSWORD" exec "$@"', "sh"),
-            *(str(Path(sys.executable).with_name("postseal")), "send"),
-            *("smtp://{user}@{host}:{port}", "--ca-file", "{ca_file}"),
-            *("--from", "{from}", "--to", "{to}", "--subject", "{subject}", "--text", "{body}"),
+            str(Path(sys.executable).with_name("postseal")),
+            *_sending(scheme),
         )
     )
 
 
-def new_platform(scheme: str) -> OwnPlatform:
+def _sending(scheme: str) -> tuple[str, ...]:
+    where = "{host}:{port}"
+    server = (
+        (f"{scheme}://{where}",)
+        if scheme == "smtp+opportunistic"
+        else (f"{scheme}://{{user}}@{where}", "--ca-file", "{ca_file}")
+    )
+    envelope = ("--from", "{from}", "--to", "{to}")
+    content = ("--subject", "{subject}", "--text", "{body}")
+    return ("send", *server, *envelope, *content, "--timeout", str(_COMMAND_SECONDS))
+
+
+def new_platform(
+    scheme: str, submit: Callable[[House, Canaries], Awaitable[None]] = submit_by_mailer
+) -> OwnPlatform:
     """A platform that is yet to be started, with a network of its own."""
-    return OwnPlatform(scheme, RoutedNetwork(AsyncioNetwork(), {}))
+    return OwnPlatform(scheme, RoutedNetwork(AsyncioNetwork(), {}), submit)

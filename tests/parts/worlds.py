@@ -14,6 +14,7 @@ from postseal.send import DeliveryOptions, Framing, Outgoing, Sent, Verification
 from postseal.send.assembling import Target
 from postseal.send.networks.aio import AsyncioNetwork
 from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.networks.lookup import LookUp, ask_system
 from postseal.send.networks.network import Network
 from postseal.send.outgoing import Content
 
@@ -51,9 +52,10 @@ class World(Enum):
     BLOCKING = "blocking"
     ASYNCIO = "asyncio"
 
-    def network(self) -> Network:
+    def network(self, *, look_up: LookUp = ask_system) -> Network:
         """The system's network, as this world reaches it."""
-        return BlockingNetwork() if self is World.BLOCKING else AsyncioNetwork()
+        kind = BlockingNetwork if self is World.BLOCKING else AsyncioNetwork
+        return kind(look_up=look_up)
 
     def drive(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine over this world's network to its end."""

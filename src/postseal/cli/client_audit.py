@@ -23,12 +23,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from postseal.audit.findings import AuditReport, Finding
 from postseal.audit.report.plain import one_line
 from postseal.cli.auditing import read_text
-from postseal.errors import InvalidInput, MissingExtra
+from postseal.errors import InvalidInput, InvalidSetting, MissingExtra
 
 try:
     from postseal.audit.lab.case import Case, Expectation, Mode
     from postseal.audit.lab.catalogue import CATALOGUE
     from postseal.audit.lab.commands import CommandClient
+    from postseal.audit.lab.drivers.starting import driver_client
     from postseal.audit.lab.remedies import recognise
     from postseal.audit.lab.run import Lab, LabOptions
 except ModuleNotFoundError as error:
@@ -48,6 +49,7 @@ class ClientAudit:
     """One client in front of the chosen cases, as they stand on the command line."""
 
     command: tuple[str, ...]
+    driver: str | None
     mode: str
     expectation: str
     patterns: str
@@ -67,8 +69,7 @@ class ClientAudit:
         Raises `InvalidInput` for a client that cannot be started, patterns that mean no case, and a
         host beyond loopback.
         """
-        template = None if self.template is None else read_text(self.template)
-        client = CommandClient(arguments=self.command, template=template)
+        client = self._client()
         mode = Mode(self.mode)
         chosen = _chosen(self.patterns, mode)
         _check_loopback(self.host)
@@ -83,7 +84,8 @@ class ClientAudit:
         )
         started = datetime.now(UTC)
         with tempfile.TemporaryDirectory(prefix="postseal-lab-") as directory:
-            lab = Lab(client, Path(directory), options, library=recognise(self.command))
+            library = recognise((client.name, *client.arguments))
+            lab = Lab(client, Path(directory), options, library=library)
             findings = _run(lab, chosen)
         return AuditReport(
             audit=self.name,
@@ -101,6 +103,16 @@ class ClientAudit:
                 ("OpenSSL", ssl.OPENSSL_VERSION),
             ),
         )
+
+    def _client(self) -> CommandClient:
+        if self.driver is None:
+            template = None if self.template is None else read_text(self.template)
+            return CommandClient(arguments=self.command, template=template)
+        if self.template is not None:
+            raise InvalidSetting(
+                "a driver reads no configuration file", hint="Leave --config-file out."
+            )
+        return driver_client(self.driver, interpreter=self.command)
 
 
 def _run(lab: Lab, cases: Sequence[Case]) -> tuple[Finding, ...]:

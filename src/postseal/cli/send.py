@@ -1,4 +1,4 @@
-"""`postseal send`: one message through one server."""
+"""`postseal send`: one message through one server, or by one of the ways without a server."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postseal.cli.output import errors_as_lines, show
-from postseal.errors import AuthError, InvalidInput
-from postseal.mail import Attachment, Message
-from postseal.secrets import Secret
-from postseal.send import Delivery, Endpoint, Mailer
-from postseal.tls import INTERMEDIATE, NoBackupPin, Profile, Trust
+from postseal.errors import AuthError, InvalidInput, InvalidURL
+from postseal.send.timeouts import Timeouts
+from postseal.tls.profiles import INTERMEDIATE, Profile
+from postseal.tls.trust import Trust
+
+if TYPE_CHECKING:
+    from postseal.secrets import Secret
+    from postseal.send.endpoint import Endpoint
+    from postseal.send.results import Delivery
 
 __all__ = ["send"]
 
@@ -24,7 +28,11 @@ _PASSWORD_VARIABLE = "POSTSEAL_PASSWORD"  # noqa: S105  # a name, no password
 
 def send(
     url: Annotated[
-        str, typer.Argument(help="The server, for example smtp://ada@mail.example.com.")
+        str,
+        typer.Argument(
+            help="The server, for example smtp://ada@mail.example.com, or another way: mx:, "
+            "sendmail:, file:///directory, console:."
+        ),
     ],
     sender: Annotated[str, typer.Option("--from", help="The author: Ada <ada@example.com>.")],
     to: Annotated[list[str], typer.Option("--to", help="A recipient; may be repeated.")],
@@ -61,14 +69,23 @@ def send(
     tls_profile: Annotated[
         str, typer.Option("--tls-profile", help="modern, intermediate or legacy.")
     ] = INTERMEDIATE.name,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout", metavar="SECONDS", help="Give up when it has taken so long altogether."
+        ),
+    ] = Timeouts().total,
 ) -> None:
     """Send a message, and show how sealed its way was.
 
     smtp:// (STARTTLS) and smtps:// verify the server and fail when they cannot. The password of
     the user in the URL comes from POSTSEAL_PASSWORD, or is asked for.
     """
+    from postseal.mail import Attachment, Message
+    from postseal.send.mailer import Mailer
+
     with errors_as_lines():
-        endpoint = Endpoint.parse(url)
+        server = _server(url)
         message = Message(
             from_=sender,
             to=to,
@@ -87,12 +104,27 @@ def send(
         elif client_key is not None:
             raise InvalidInput("--client-key needs --client-certificate")
         profile = Profile.named(tls_profile)
-        password = _password(endpoint) if endpoint.username else None
-        with Mailer(url, password=password, trust=trust, profile=profile) as mailer:
+        timeouts = Timeouts.within(timeout)
+        password = _password(server) if server and server.username else None
+        with Mailer(
+            url, password=password, trust=trust, profile=profile, timeouts=timeouts
+        ) as mailer:
             delivery = mailer.send(message)
         _show(delivery)
     if delivery.refused:
         raise typer.Exit(1)
+
+
+def _server(url: str) -> Endpoint | None:
+    """Give the server of a URL that names one; raise `InvalidURL` for what is of no use here."""
+    if url.lower().startswith("memory:"):
+        raise InvalidURL(
+            "what memory: takes is lost when the command ends",
+            hint="Look at a message by console:, or keep it by file:///directory.",
+        )
+    from postseal.send.assembling import server_in
+
+    return server_in(url)
 
 
 def _read_text(text: str | None) -> str | None:
@@ -109,22 +141,26 @@ def _trust(ca_file: Path | None, pins: list[str]) -> Trust | None:
     trust = Trust.only(ca_file) if ca_file is not None else None
     if not pins:
         return trust
+    from postseal.tls.pins import NoBackupPin
+
     with warnings.catch_warnings():
         # One message is sent, and nothing is kept that a lost key could lock out.
         warnings.simplefilter("ignore", NoBackupPin)
         return trust.and_pinned(*pins) if trust else Trust.pinned(*pins)
 
 
-def _password(endpoint: Endpoint) -> Secret:
+def _password(server: Endpoint) -> Secret:
+    from postseal.secrets import Secret
+
     if given := os.environ.get(_PASSWORD_VARIABLE):
         return Secret(given)
     if not sys.stdin.isatty():
         raise AuthError(
-            f"there is no password for {endpoint.username}",
+            f"there is no password for {server.username}",
             hint=f"Set {_PASSWORD_VARIABLE}, or run the command in a terminal to be asked.",
         )
     asked: str = typer.prompt(
-        f"Password of {endpoint.username} at {endpoint.host}", hide_input=True, err=True
+        f"Password of {server.username} at {server.host}", hide_input=True, err=True
     )
     return Secret(asked)
 
@@ -134,8 +170,15 @@ def _show(delivery: Delivery) -> None:
         show("accepted", str(recipient))
     for refusal in delivery.refused:
         show("refused", f"{refusal.recipient} ({refusal.phase}): {refusal.reply}")
-    show("server", f"{delivery.host} ({delivery.peer_address}): {delivery.reply}")
-    show("TLS", delivery.tls.version or "none: this message crossed the network in clear")
+    if delivery.peer_address:
+        show("server", f"{delivery.host} ({delivery.peer_address}): {delivery.reply}")
+    else:
+        show("taken by", f"{delivery.host.removesuffix(':')}: {delivery.reply}")
     if delivery.tls.version:
+        show("TLS", delivery.tls.version)
         show("cipher", f"{delivery.tls.cipher} ({delivery.tls.profile} profile)")
         show("verified by", delivery.tls.authenticated_by or "nothing: the peer may be anybody")
+    elif delivery.peer_address:
+        show("TLS", "none: this message crossed the network in clear")
+    else:
+        show("TLS", "none: this message was handed over on this machine")

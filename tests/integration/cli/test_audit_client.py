@@ -153,6 +153,36 @@ async def test_settings_travel_by_the_environment_or_by_a_file(tmp_path: Path) -
     assert place == {"uri": "template.json", "uriBaseId": "%SRCROOT%"}
 
 
+async def test_a_library_is_attacked_by_a_driver_of_the_lab(tmp_path: Path) -> None:
+    # Two interpreters of one machine: what is known of the library holds for both.
+    other = tmp_path / "python"
+    other.symlink_to(sys.executable)
+    cases = ("--cases", "N01,C07,I01-SUBJECT-CRLF")
+    first = await run_postseal(
+        *("audit", "client", "--driver", "smtplib", *cases, "--format", "json"), directory=tmp_path
+    )
+    assert first.status == 1, first.printed
+    (tmp_path / "before.json").write_text(first.output, encoding="utf-8")
+    report = read_json_report(first.output.encode(), source="before.json")
+    assert report.subject == "smtplib (driver of the lab)"
+    # Python takes the name from where none belongs, and its sessions do not begin without TLS.
+    assert {one.check.id: one.outcome for one in report.findings} == {
+        "LAB-CONTROL-STARTTLS": Outcome.PASSED,
+        "LAB-N01-STARTTLS": Outcome.PASSED,
+        "LAB-C07-STARTTLS": Outcome.FAILED,
+        "LAB-I01-SUBJECT-CRLF-STARTTLS": Outcome.PASSED,
+    }
+    (failed,) = (one for one in report.findings if one.outcome is Outcome.FAILED)
+    assert "starttls()" in failed.remedy
+
+    again = await run_postseal(
+        *("audit", "client", "--driver", "smtplib", *cases, "--baseline", "before.json"),
+        *("--", str(other), "-W", "error"),
+        directory=tmp_path,
+    )
+    assert again.status == 0, again.printed
+
+
 async def test_nothing_is_said_of_a_client_that_does_not_deliver(tmp_path: Path) -> None:
     client(tmp_path, "print('where is the \\x1b[1mserver?')\nraise SystemExit(3)\n")
     ran = await attack(tmp_path)

@@ -55,6 +55,7 @@ def test_nothing_of_it_is_for_other_users(tmp_path: Path) -> None:
     with Platform(tmp_path, configuration="") as platform:
         platform.start()
         paths = [platform.data_directory, *platform.data_directory.rglob("*")]
+        assert {*public, "ca.key", "server.key"} <= {path.name for path in paths}
         for path in paths:
             mode = stat.S_IMODE(path.stat().st_mode)
             assert path.name in public or not mode & 0o077, f"{path} has mode {mode:o}"

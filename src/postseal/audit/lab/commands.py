@@ -42,10 +42,12 @@ class CommandClient:
     Placeholders in the arguments, and in the text of `template` if there is one, are filled in;
     the filled template is a file of mode 0600, named by `{config_file}`. Programs that know no
     arguments find the same in the environment. There, too, `POSTSEAL_LAB_INPUTS` has all of it as
-    one JSON object, which with `reads_json` is all that the command goes by.
+    one JSON object, which with `reads_json` is all that the command goes by. `label` is what it is
+    called in place of its arguments, which may differ from one machine to the next.
     """
 
     arguments: tuple[str, ...]
+    label: str = ""
     template: str | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     directory: Path | None = None
@@ -54,13 +56,14 @@ class CommandClient:
     def __post_init__(self) -> None:
         if not self.arguments:
             raise InvalidSetting(
-                "there is no command to attack", hint="Write it behind --, with its arguments."
+                "there is no command to attack",
+                hint="Write it behind --, with its arguments, or name a library by --driver.",
             )
 
     @property
     def name(self) -> str:
-        """The command as it would be typed, placeholders and all."""
-        return shlex.join(self.arguments)
+        """Its label, or the command as it would be typed, placeholders and all."""
+        return self.label or shlex.join(self.arguments)
 
     async def run(self, settings: Settings, *, patience: float) -> ClientRun:
         """Run the command once.

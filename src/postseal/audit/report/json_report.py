@@ -21,9 +21,7 @@ from postseal.audit.findings import (
 from postseal.audit.suppressions import Suppression
 from postseal.audit.triage import TriagedFinding, TriagedReport
 from postseal.errors import InvalidInput
-
-# A report is read as the messages of `postseal.mail` are: by places that know their names.
-from postseal.mail._json_place import Place, loaded
+from postseal.json_place import JSONPlace, read_json
 from postseal.tls.reports.writing import JSONValue
 
 __all__ = ["json_report", "read_json_report"]
@@ -99,7 +97,7 @@ def read_json_report(octets: bytes, *, source: str) -> AuditReport:
     """
     if len(octets) > _MAX_OCTETS:
         raise InvalidInput(f"{source} has more than {_MAX_OCTETS} octets")
-    top = loaded(octets, source)
+    top = read_json(octets, source)
     if top.get("version").value != _VERSION:
         raise InvalidInput(
             f"{source} is no report of version {_VERSION}",
@@ -120,7 +118,7 @@ def read_json_report(octets: bytes, *, source: str) -> AuditReport:
     )
 
 
-def _read_check(place: Place) -> Check:
+def _read_check(place: JSONPlace) -> Check:
     return Check(
         id=place.get("id").text(),
         title=place.get("title").text(),
@@ -136,7 +134,7 @@ def _read_check(place: Place) -> Check:
     )
 
 
-def _read_finding(place: Place, checks: dict[str, Check]) -> Finding:
+def _read_finding(place: JSONPlace, checks: dict[str, Check]) -> Finding:
     check = checks.get(place.get("check").text())
     if check is None:
         raise InvalidInput(f"{place.name}.check is none of the report's checks")
@@ -160,7 +158,7 @@ def _read_finding(place: Place, checks: dict[str, Check]) -> Finding:
     )
 
 
-def _read_location(place: Place) -> Location | None:
+def _read_location(place: JSONPlace) -> Location | None:
     if place.value is None:
         return None
     return Location(place.get("path").text(), int(place.get("line").number()))

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from postseal.audit.findings import Severity
 from postseal.audit.lab.case import Case, Mode
 from postseal.audit.lab.catalogue import CATALOGUE
 
@@ -25,6 +26,13 @@ def test_each_case_of_the_plan_is_there(letter: str, last: int) -> None:
 def test_no_two_cases_have_one_id() -> None:
     checks = [case.check(mode).id for case in CATALOGUE for mode in case.modes]
     assert len(set(checks)) == len(checks)
+
+
+def test_what_no_client_has_to_do_is_a_note_and_says_so() -> None:
+    notes = [one for one in CATALOGUE if one.severity is Severity.INFO and not one.not_covered]
+    ids = {"C06-MUST-STAPLE", "P03-LF", "P03-CR", "P04-FIRST", "P04-LAST"}
+    assert {case.id for case in notes} == ids
+    assert all("a note, no more" in case.story for case in notes)
 
 
 @pytest.mark.parametrize("case", NAMED)

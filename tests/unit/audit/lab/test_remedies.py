@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from postseal.audit.lab.case import Mode
 from postseal.audit.lab.catalogue import CATALOGUE
+from postseal.audit.lab.drivers import driver_client
 from postseal.audit.lab.remedies import MailLibrary, recognise, remedy_for
 from postseal.audit.lab.run import Lab, LabOptions
 from tests.parts.mutant_client import MutantClient
@@ -38,6 +39,21 @@ def test_the_words_of_a_command_name_the_library(
     command: str, library: MailLibrary | None, tmp_path: Path
 ) -> None:
     assert recognise(command.split(), tmp_path) is library
+
+
+@pytest.mark.parametrize(
+    ("driver", "library"),
+    [
+        ("aiosmtplib", MailLibrary.AIOSMTPLIB),
+        ("mail", MailLibrary.MAIL_GEM),
+        ("net-smtp", MailLibrary.NET_SMTP),
+        ("nodemailer", MailLibrary.NODEMAILER),
+        ("smtplib", MailLibrary.SMTPLIB),
+    ],
+)
+def test_a_driver_of_the_lab_sends_by_its_library(driver: str, library: MailLibrary) -> None:
+    client = driver_client(driver, interpreter=["/opt/postseal/bin/interpreter"])
+    assert recognise((client.name, *client.arguments)) is library
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,16 @@ from postseal.audit.triage import TriagedReport
 from postseal.errors import InvalidInput
 from tests.parts.audited import HONEST, found, hostile_reports, passed, report, triaged
 
-SCHEMA = Path(__file__).parents[4] / "docs" / "schemas" / "audit-report.json"
-VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+DOCS = Path(__file__).parents[4] / "docs"
+SCHEMA = json.loads((DOCS / "schemas" / "audit-report.json").read_text(encoding="utf-8"))
+VALIDATOR = Draft202012Validator(SCHEMA)
 
 
-def test_the_schema_is_one() -> None:
-    Draft202012Validator.check_schema(VALIDATOR.schema)
+def test_the_schema_is_one_and_is_not_met_by_anything() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    assert not VALIDATOR.is_valid({})
+    assert not VALIDATOR.is_valid([])
 
 
 def test_what_is_written() -> None:

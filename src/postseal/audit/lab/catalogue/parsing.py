@@ -22,10 +22,19 @@ __all__ = ["PARSING"]
 
 _GRAMMAR: Final = (Reference("RFC 5321 4.2"),)
 _LINE_ENDS: Final = (Reference("RFC 5321 2.3.8"), *_GRAMMAR)
+_MULTILINE: Final = (Reference("RFC 5321 4.2.1"),)
 _BOUNDS: Final = (Reference("RFC 5321 4.5.3.1.5"),)
 # Above what the buffers of both ends hold, so that a client which stops reading is seen to.
 _ENDLESS: Final = 32 * 1024 * 1024
 _CLEARS_SCREEN: Final = "\x1b[2J\x1b]0;sent\x07"
+_BEGINS_WITH_250: Final = (
+    "Two programs that end lines differently disagree on how many replies there are. All of them "
+    "read 250 first, and a server that says so can lose the message anyway: a note, no more."
+)
+_ANY_LINE: Final = (
+    "Two programs that go by different lines of a reply disagree on what became of the message. "
+    "RFC 5321 lets a client go by any of them, so the fault is the server's: a note, no more."
+)
 _REFUSED: Final = b"550 5.7.1 refused\r\n"
 _FAILS: Final = "reports that the message was not sent."
 _BOUND_READING: Final = (
@@ -36,6 +45,8 @@ _READ_STRICTLY: Final = (
     "Upgrade the client's library, or report it there: what is no reply by RFC 5321 4.2 has to be "
     "an error."
 )
+
+_NOTHING_TO_DO: Final = "Nothing has to be done: to the strictest clients such a reply is an error."
 
 
 def _endless(id_: str, what: str, piece: bytes) -> Case:
@@ -63,6 +74,7 @@ def _two_faced(
     story: str = "Two programs that read one answer differently disagree on what became of the "
     "message.",
     severity: Severity = Severity.MEDIUM,
+    remedy: str = _READ_STRICTLY,
     references: tuple[Reference, ...] = _GRAMMAR,
 ) -> Case:
     """A server that does not take the message, and says so in an unusual way."""
@@ -74,7 +86,7 @@ def _two_faced(
         story=story,
         severity=severity,
         safe=_FAILS,
-        remedy=_READ_STRICTLY,
+        remedy=remedy,
         references=references,
         cwe=(20, 436),
     )
@@ -105,7 +117,9 @@ PARSING: Final = (
         "A reply has a bare LF in it",
         "refused the message by a reply that begins with 250 and a bare LF",
         _answer_to_message(b"250 2.0.0 taken\n550 5.7.1 refused\r\n"),
-        severity=Severity.LOW,
+        story=_BEGINS_WITH_250,
+        severity=Severity.INFO,
+        remedy=_NOTHING_TO_DO,
         references=_LINE_ENDS,
     ),
     _two_faced(
@@ -113,7 +127,9 @@ PARSING: Final = (
         "A reply has a bare CR in it",
         "refused the message by a reply that begins with 250 and a bare CR",
         _answer_to_message(b"250 2.0.0 taken\r550 5.7.1 refused\r\n"),
-        severity=Severity.LOW,
+        story=_BEGINS_WITH_250,
+        severity=Severity.INFO,
+        remedy=_NOTHING_TO_DO,
         references=_LINE_ENDS,
     ),
     _two_faced(
@@ -121,12 +137,20 @@ PARSING: Final = (
         "The first line of a reply says 250, the last 550",
         "answered the message with 250 and 550 in one reply",
         _answer_to_message(b"250-2.0.0 taken\r\n550 5.7.1 refused\r\n"),
+        story=_ANY_LINE,
+        severity=Severity.INFO,
+        remedy=_NOTHING_TO_DO,
+        references=_MULTILINE,
     ),
     _two_faced(
         "P04-LAST",
         "The first line of a reply says 550, the last 250",
         "answered the message with 550 and 250 in one reply",
         _answer_to_message(b"550-5.7.1 refused\r\n250 2.0.0 taken\r\n"),
+        story=_ANY_LINE,
+        severity=Severity.INFO,
+        remedy=_NOTHING_TO_DO,
+        references=_MULTILINE,
     ),
     _not_a_code("P05-SHORT", "25"),
     _not_a_code("P05-LONG", "2500"),
@@ -199,7 +223,9 @@ PARSING: Final = (
         "answered DATA with 354 and 250 at once, and the message with 550",
         Append(to="DATA", raw=b"250 2.0.0 taken\r\n"),
         _answer_to_message(_REFUSED),
-        story="An answer that was there before its question belongs to something else.",
+        # A server or a proxy that is one answer out of step is enough, and many clients notice.
+        story="An answer that was there before its question belongs to something else, and the "
+        "one that counts is never read: the message is lost without any ill will.",
         severity=Severity.LOW,
         references=(Reference("RFC 2920 3.1"),),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,11 +36,11 @@ DRIVERS: Final = tuple(_DRIVERS)
 
 
 def driver_client(
-    library: str, *, interpreter: str | None = None, directory: Path | None = None
+    library: str, *, interpreter: Sequence[str] = (), directory: Path | None = None
 ) -> CommandClient:
     """The client of the lab that sends by a library.
 
-    `interpreter` is the program that runs it, by default Python itself or what is on the PATH;
+    `interpreter` is the command that runs it, by default Python itself or what is on the PATH;
     `directory` is where the library is looked for by those that look from the working directory.
     Raises `InvalidSetting` for a library without a driver, and where there is no interpreter.
     """
@@ -48,12 +49,20 @@ def driver_client(
         raise InvalidSetting(
             f"there is no driver for {library!a}", hint=f"There is one for {', '.join(DRIVERS)}."
         )
+    return CommandClient(
+        arguments=(*(interpreter or _found(driver, library)), str(_FOLDER / driver.file)),
+        label=f"{library} (driver of the lab)",
+        directory=directory,
+        reads_json=True,
+    )
+
+
+def _found(driver: _Driver, library: str) -> tuple[str]:
     own = sys.executable if driver.interpreter == "python" else None
-    program = interpreter or own or shutil.which(driver.interpreter)
+    program = own or shutil.which(driver.interpreter)
     if program is None:
         raise InvalidSetting(
             f"{library} needs {driver.interpreter}, which is not on the PATH",
-            hint=f"Install {driver.interpreter}, or name the program that runs it.",
+            hint=f"Install {driver.interpreter}, or name the command that runs it.",
         )
-    arguments = (program, str(_FOLDER / driver.file))
-    return CommandClient(arguments=arguments, directory=directory, reads_json=True)
+    return (program,)
