@@ -1,4 +1,7 @@
-"""From what a mailer is told to the transport it uses: a server, several, or another way."""
+"""From what a mailer is told to the transport it uses: a server, several, or another way.
+
+What speaks to servers is imported for them alone.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,22 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from postseal.errors import AuthError, InvalidSetting, Phase
-from postseal.send.endpoint import Endpoint
-from postseal.send.failover import Failover, FailoverTransport
-from postseal.send.networks.network import Network
-from postseal.send.pool import Pool
 from postseal.send.pool_options import PoolOptions
 from postseal.send.session.connection_options import ConnectionOptions
-from postseal.send.smtp_transport import SMTPTransport
 from postseal.send.timeouts import Timeouts
 from postseal.send.transport import Transport
 from postseal.send.transports.schemes import LOCAL_SCHEMES, local_transport
-from postseal.tls import TLSLevel, Trust, client_context
+from postseal.tls.levels import TLSLevel
+from postseal.tls.trust import Trust
 
 if TYPE_CHECKING:
+    from postseal.send.endpoint import Endpoint
+    from postseal.send.failover import Failover
     from postseal.send.mx.direct import Direct, DirectTransport
+    from postseal.send.networks.network import Network
+    from postseal.send.smtp_transport import SMTPTransport
 
-__all__ = ["Assembly", "Target"]
+__all__ = ["Assembly", "Target", "server_in"]
 
 Target: TypeAlias = "str | Sequence[str] | Failover | Direct | Transport"
 """Where mail goes: a URL, several for `Failover`, a value that stands for one, or a transport."""
@@ -45,6 +48,9 @@ class Assembly:
         if isinstance(target, Transport):
             self._check_unused("the transport")
             return target
+        from postseal.send.endpoint import Endpoint
+        from postseal.send.failover import Failover, FailoverTransport
+
         if not isinstance(target, Failover | Sequence):
             return self._direct(target)
         group = target if isinstance(target, Failover) else Failover(target)
@@ -63,15 +69,15 @@ class Assembly:
         return FailoverTransport(self.network, servers, cool_down=group.cool_down)
 
     def _of_url(self, url: str) -> Transport:
-        scheme = url.partition(":")[0].lower()
+        if (endpoint := server_in(url)) is not None:
+            return self._server(endpoint)
+        scheme = _scheme(url)
         if scheme in LOCAL_SCHEMES:
             self._check_unused(f"{scheme}:")
             return local_transport(url, self.network)
-        if scheme == "mx":
-            from postseal.send.mx.direct import Direct
+        from postseal.send.mx.direct import Direct
 
-            return self._direct(Direct.parse(url))
-        return self._server(Endpoint.parse(url))
+        return self._direct(Direct.parse(url))
 
     def _direct(self, direct: Direct) -> DirectTransport:
         from postseal.send.mx.direct import DirectTransport
@@ -85,6 +91,10 @@ class Assembly:
         )
 
     def _server(self, endpoint: Endpoint) -> SMTPTransport:
+        from postseal.send.pool import Pool
+        from postseal.send.smtp_transport import SMTPTransport
+        from postseal.tls.contexts import client_context
+
         options = self.connection
         _check_trust(endpoint, options.trust)
         _check_login(endpoint, options)
@@ -101,6 +111,19 @@ class Assembly:
                 f"passwords, TLS options and names have no effect with {what}",
                 hint="Leave them out: nothing is connected to.",
             )
+
+
+def server_in(url: str) -> Endpoint | None:
+    """Give the server that a URL names, None where it names another way; raises `InvalidURL`."""
+    if _scheme(url) in {*LOCAL_SCHEMES, "mx"}:
+        return None
+    from postseal.send.endpoint import Endpoint
+
+    return Endpoint.parse(url)
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()
 
 
 def _check_trust(endpoint: Endpoint, trust: Trust) -> None:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from functools import partial
+from contextlib import aclosing
 from types import TracebackType
-from typing import Final, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from postseal.mail.envelope import Envelope
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
 from postseal.send.core import M
 from postseal.send.feeding import Fed
+from postseal.send.gathering import Gathered
 from postseal.send.keeping import keep_ready
 from postseal.send.mailer_base import MailerBase, Needs
-from postseal.send.many import Backlog, InOrder, Order, Source, TakenInTurn
+from postseal.send.many import Backlog, Order, Source, TakenInTurn
 from postseal.send.networks.aio import AsyncioNetwork
 from postseal.send.networks.network import IPAddress, Network
 from postseal.send.outgoing import Content, Outgoing
 from postseal.send.pending import Sent
 from postseal.send.results import Delivery
 from postseal.send.transport import Verification
-from postseal.smtp.delivery_options import DeliveryOptions
+
+if TYPE_CHECKING:
+    from postseal.smtp.delivery_options import DeliveryOptions
 
 __all__ = ["AsyncMailer"]
-
-# How many results may wait for one before them, for each connection.
-_KEPT_EACH: Final = 32
 
 
 class AsyncMailer(MailerBase):
@@ -75,32 +75,20 @@ class AsyncMailer(MailerBase):
         else:
             source = TakenInTurn(iter(messages))
         backlog = Backlog(self._network, source)
-        results: asyncio.Queue[tuple[int, Sent[M]] | None] = asyncio.Queue(lanes)
-        in_order: InOrder[M] = InOrder()
-        may_be_kept = partial(in_order.may_be_kept, room=_KEPT_EACH * lanes)
-        given = asyncio.Condition()
+        results: Gathered[M] = Gathered(order, tasks=lanes)
 
         async def work() -> None:
             try:
-                async for outcome in self._core.send_some(backlog, order):
-                    if order is Order.AS_GIVEN:
-                        async with given:
-                            await given.wait_for(partial(may_be_kept, outcome[0]))
-                    await results.put(outcome)
+                async with aclosing(self._core.send_some(backlog, order)) as outcomes:
+                    async for number, sent in outcomes:
+                        await results.put(number, sent)
             finally:
-                await results.put(None)
+                results.leave()
 
         workers = [asyncio.create_task(work()) for _ in range(lanes)]
         try:
-            for _ in workers:
-                while (outcome := await results.get()) is not None:
-                    if order is Order.AS_COMPLETED:
-                        yield outcome[1]
-                        continue
-                    for sent in in_order.ready(*outcome):
-                        yield sent
-                    async with given:
-                        given.notify_all()
+            while (sent := await results.take()) is not None:
+                yield sent
             await asyncio.gather(*workers)
         finally:
             for worker in workers:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 from postseal.errors import MailError
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
-from postseal.send.events import Observer
 from postseal.send.hooks import Hooks
 from postseal.send.many import Backlog, Given, Order
 from postseal.send.networks.blocking import run
@@ -24,10 +23,11 @@ from postseal.send.results import Delivery
 from postseal.send.retrying import RetryPolicy
 from postseal.send.session.signing import signed
 from postseal.send.transport import Following, Lane, Transport, Verification, nothing_follows
-from postseal.smtp.delivery_options import DeliveryOptions
 
 if TYPE_CHECKING:
     from postseal.mail.authentication.dkim_signing import DKIMSigner
+    from postseal.send.events import Observer
+    from postseal.smtp.delivery_options import DeliveryOptions
 
 __all__ = ["Core", "Handling", "M"]
 
@@ -116,9 +116,12 @@ class Core:
                     number, step = job.number, job
                 if isinstance(step, Given):
                     step = await self._begin(step)
-                began = self._network.now()
+                began = (
+                    step.deadline - self._handling.total
+                    if isinstance(step, Pending)
+                    else self._network.now()
+                )
                 while isinstance(step, Pending):
-                    began = step.deadline - self._handling.total
                     made = step.made
                     step = await self._advance(step, lane, following)
                     if isinstance(step, Pending) and step.made > made and not waits_in_place:
@@ -166,12 +169,12 @@ class Core:
     async def _advance(
         self, pending: Pending[M], lane: Lane, following: Following = nothing_follows
     ) -> Pending[M] | Sent[M]:
-        wait = pending.due - self._network.now()
-        if wait > 0:
+        if pending.due and (wait := pending.due - self._network.now()) > 0:
             lane.leave()
             await self._network.sleep(wait)
         try:
-            await self._pace.take(deadline=pending.deadline)
+            if self._pace.is_limited:
+                await self._pace.take(deadline=pending.deadline)
             delivery = await lane.deliver(
                 pending.outgoing, deadline=pending.deadline, following=following
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import os
 import re
@@ -80,6 +79,8 @@ class Endpoint:
             )
         scheme = _SCHEMES.get(scheme_name.lower())
         if scheme is None:
+            import difflib
+
             near = difflib.get_close_matches(scheme_name.lower(), _SCHEMES, n=1)
             known = ", ".join(f"{name}://" for name in _SCHEMES)
             raise InvalidURL(

@@ -18,7 +18,15 @@ from postseal.errors import (
 from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.results import Delivery
-from postseal.send.transport import Following, Lane, Transport, Verification, nothing_follows
+from postseal.send.transport import (
+    BEFORE_THE_BODY,
+    Following,
+    Lane,
+    LaneTransport,
+    Transport,
+    Verification,
+    nothing_follows,
+)
 
 __all__ = ["Failover", "FailoverTransport", "says_nothing_of_the_message"]
 
@@ -30,7 +38,6 @@ _BEFORE_THE_MESSAGE: Final = (
     Phase.STARTTLS,
     Phase.HANDSHAKE,
 )
-_BEFORE_THE_BODY: Final = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class _Member:
     down_until: float = 0.0
 
 
-class FailoverTransport(Transport):
+class FailoverTransport(LaneTransport):
     """Tries its members in order; those that failed lately come last.
 
     Their health is shared by all lanes, so a dead server costs one attempt each `cool_down`.
@@ -86,14 +93,6 @@ class FailoverTransport(Transport):
     def lane(self) -> Lane:
         """A lane that changes over to another member when it has to."""
         return _FailoverLane(self)
-
-    async def deliver(self, outgoing: Outgoing, *, deadline: float) -> Delivery:
-        """Hand one message to the first member that takes part."""
-        lane = self.lane()
-        try:
-            return await lane.deliver(outgoing, deadline=deadline)
-        finally:
-            lane.leave()
 
     async def verify(self, *, deadline: float) -> Verification:
         """Verify the first member that can be reached."""
@@ -129,7 +128,7 @@ class FailoverTransport(Transport):
         """Note a member's failure, and tell whether another may be tried."""
         if isinstance(error, AuthError) and not error.is_temporary:
             return False
-        lost_early = isinstance(error, Disconnected | TimedOut) and error.phase in _BEFORE_THE_BODY
+        lost_early = isinstance(error, Disconnected | TimedOut) and error.phase in BEFORE_THE_BODY
         if not (lost_early or says_nothing_of_the_message(error) or isinstance(error, AuthError)):
             return False
         now = self._network.now()

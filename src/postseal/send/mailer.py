@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from postseal.mail.envelope import Envelope
 from postseal.mail.message import Message
@@ -19,7 +19,9 @@ from postseal.send.outgoing import Outgoing
 from postseal.send.pending import Sent
 from postseal.send.results import Delivery
 from postseal.send.transport import Verification
-from postseal.smtp.delivery_options import DeliveryOptions
+
+if TYPE_CHECKING:
+    from postseal.smtp.delivery_options import DeliveryOptions
 
 __all__ = ["Mailer"]
 

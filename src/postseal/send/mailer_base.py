@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 from postseal.errors import InvalidSetting
-from postseal.mail.conversion.policy import Conversion
-from postseal.secrets import Secret
-from postseal.send.assembling import Assembly, Target
+from postseal.secrets.opaque import Secret
+from postseal.send.assembling import Assembly
 from postseal.send.core import Core, Handling
-from postseal.send.events import Observer
 from postseal.send.hooks import Hooks
-from postseal.send.networks.network import IPAddress, Network
-from postseal.send.outgoing import Framing
 from postseal.send.pool_options import PoolOptions
 from postseal.send.rates import Rate
 from postseal.send.retrying import RetryPolicy
-from postseal.send.session.authentication import TokenSource
 from postseal.send.session.connection_options import ConnectionOptions
 from postseal.send.timeouts import Timeouts
-from postseal.smtp.delivery_options import DeliveryOptions
-from postseal.tls import INTERMEDIATE, Profile, Trust
+from postseal.tls.profiles import INTERMEDIATE, Profile
+from postseal.tls.trust import Trust
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from postseal.mail.authentication.dkim_signing import DKIMSigner
+    from postseal.mail.conversion.policy import Conversion
     from postseal.secrets.source import SecretSource
+    from postseal.send.assembling import Target
+    from postseal.send.events import Observer
+    from postseal.send.networks.network import IPAddress, Network
     from postseal.send.networks.proxies import Proxy
+    from postseal.send.outgoing import Framing
+    from postseal.send.session.authentication import TokenSource
+    from postseal.smtp.delivery_options import DeliveryOptions
 
 __all__ = ["MailerBase", "Needs"]
 
@@ -161,6 +163,8 @@ def _trust(ca_file: str | Path | None, trust: Trust | None) -> Trust:
 def _address(given: str | IPAddress | None) -> IPAddress | None:
     if given is None or not isinstance(given, str):
         return given
+    from ipaddress import ip_address
+
     try:
         return ip_address(given)
     except ValueError:

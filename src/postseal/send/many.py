@@ -133,7 +133,3 @@ class InOrder(Generic[T]):
         while self._next in self._kept:
             yield self._kept.pop(self._next)
             self._next += 1
-
-    def may_be_kept(self, number: int, room: int) -> bool:
-        """Tell whether a result is among the next `room` to be given."""
-        return number < self._next + room

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from postseal.errors import MailError
-from postseal.send.events import MessageRefused, MessageSent, Observer
 from postseal.send.hooks import AnyMessage, Hooks
 from postseal.send.observing import error_in_words, notify
 from postseal.send.pending import Sent
 from postseal.send.results import Delivery
+
+if TYPE_CHECKING:
+    from postseal.send.events import Observer
 
 __all__ = ["Reporting"]
 
@@ -31,7 +33,8 @@ class Reporting:
             self._sent(sent.message, sent.delivery, seconds)
         elif sent.error is not None:
             self._refused(sent.message, sent.error, seconds)
-        await self.hooks.conclude(sent)
+        if self.hooks.after_send:
+            await self.hooks.conclude(sent)
 
     def _sent(self, message: AnyMessage, delivery: Delivery, seconds: float) -> None:
         if _log.isEnabledFor(logging.INFO):
@@ -46,6 +49,8 @@ class Reporting:
                 seconds,
             )
         if self.observer is not None:
+            from postseal.send.events import MessageSent
+
             event = MessageSent(
                 host=delivery.host,
                 accepted=len(delivery.accepted),
@@ -66,6 +71,8 @@ class Reporting:
                 seconds,
             )
         if self.observer is not None:
+            from postseal.send.events import MessageRefused
+
             event = MessageRefused(
                 host=error.host or "",
                 kind=type(error),

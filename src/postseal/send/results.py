@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from postseal.address import Address
 from postseal.errors import (
@@ -14,9 +15,11 @@ from postseal.errors import (
     Rejected,
     TemporarilyRejected,
 )
-from postseal.smtp import Reply
-from postseal.smtp.protocol import Extension
-from postseal.tls import TLSOutcome
+
+if TYPE_CHECKING:
+    from postseal.smtp.protocol import Extension
+    from postseal.smtp.reply import Reply
+    from postseal.tls.levels import TLSOutcome
 
 __all__ = ["Delivery", "Refusal", "rejection", "reply_for", "require_acceptance"]
 
@@ -101,6 +104,8 @@ class Delivery:
 
 def reply_for(error: MailError) -> Reply:
     """The reply that stands for what came in the way; RFC 3463 3.5 has the codes."""
+    from postseal.smtp.reply import Reply
+
     text = error.text if error.text.isprintable() else ascii(error.text)
     if error.is_temporary:
         return Reply(421, (text,), "4.4.2")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from postseal.errors import Disconnected, Phase
+from postseal.errors import Disconnected
 from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.pool import Pool
@@ -15,17 +15,22 @@ from postseal.send.rates import Pace
 from postseal.send.results import Delivery
 from postseal.send.session.connection import Connection
 from postseal.send.session.transaction import Deliveries
-from postseal.send.transport import Following, Lane, Transport, Verification, nothing_follows
+from postseal.send.transport import (
+    BEFORE_THE_BODY,
+    Following,
+    Lane,
+    LaneTransport,
+    Verification,
+    nothing_follows,
+)
 
 __all__ = ["SMTPTransport"]
 
-# Nobody has been told to accept a body by then, so that nothing can be delivered twice.
-_BEFORE_THE_BODY: Final = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 # A lane that waits for its next message for longer leaves its connection to the pool's judgement.
 _PAUSE: Final = 1.0
 
 
-class SMTPTransport(Transport):
+class SMTPTransport(LaneTransport):
     """Hands messages to one server; `per_connection` is how many a second on each connection."""
 
     def __init__(
@@ -34,6 +39,7 @@ class SMTPTransport(Transport):
         self._network = network
         self._pool = pool
         self._per_connection = per_connection
+        self._unlimited = Pace(network, None)
         self._paces: WeakKeyDictionary[Connection, Pace] = WeakKeyDictionary()
 
     @property
@@ -44,14 +50,6 @@ class SMTPTransport(Transport):
     def lane(self) -> Lane:
         """A lane that keeps its connection, and announces a message behind the one before."""
         return _ConnectionLane(self._network, self._pool, self._pace)
-
-    async def deliver(self, outgoing: Outgoing, *, deadline: float) -> Delivery:
-        """Hand one message over, on any connection."""
-        lane = self.lane()
-        try:
-            return await lane.deliver(outgoing, deadline=deadline)
-        finally:
-            lane.leave()
 
     async def verify(self, *, deadline: float) -> Verification:
         """Open a connection, or take an open one, and tell what it is."""
@@ -75,6 +73,8 @@ class SMTPTransport(Transport):
         await self._pool.close()
 
     def _pace(self, connection: Connection) -> Pace:
+        if self._per_connection is None:
+            return self._unlimited
         pace = self._paces.get(connection)
         if pace is None:
             pace = self._paces[connection] = Pace(self._network, self._per_connection)
@@ -95,7 +95,9 @@ class _ConnectionLane(Lane):
     ) -> Delivery:
         while True:
             connection, deliveries = await self._ready(deadline)
-            await self._pace(connection).take(deadline=deadline)
+            pace = self._pace(connection)
+            if pace.is_limited:
+                await pace.take(deadline=deadline)
             is_new = connection.usage.is_new
             try:
                 return await deliveries.deliver(
@@ -103,7 +105,7 @@ class _ConnectionLane(Lane):
                 )
             except Disconnected as error:
                 # A server may close what was idle just as we begin to speak.
-                if is_new or error.phase not in _BEFORE_THE_BODY:
+                if is_new or error.phase not in BEFORE_THE_BODY:
                     raise
             finally:
                 self._since = self._network.now()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from postseal.errors import InvalidSetting, Phase
@@ -49,6 +49,17 @@ class Timeouts:
             end_of_data=600.0,
             total=3600.0,
         )
+
+    @classmethod
+    def within(cls, total: float) -> Timeouts:
+        """Give the whole operation `total` seconds, for callers who think in one number.
+
+        Where that is more than the default, each step may take longer in the same proportion.
+        """
+        usual, whole = cls(), cls(total=total)
+        factor = max(1.0, whole.total / usual.total)
+        steps = [field.name for field in fields(cls) if field.name != "total"]
+        return replace(whole, **{step: factor * getattr(usual, step) for step in steps})
 
     def of(self, phase: Phase) -> float:
         """The seconds for waiting in `phase`."""

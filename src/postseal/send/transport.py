@@ -9,13 +9,28 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from postseal.errors import Phase
 from postseal.send.outgoing import Outgoing
 from postseal.send.results import Delivery
-from postseal.tls import TLSOutcome
 
-__all__ = ["Following", "Lane", "SingleFile", "Transport", "Verification", "nothing_follows"]
+if TYPE_CHECKING:
+    from postseal.tls.levels import TLSOutcome
+
+__all__ = [
+    "BEFORE_THE_BODY",
+    "Following",
+    "Lane",
+    "LaneTransport",
+    "SingleFile",
+    "Transport",
+    "Verification",
+    "nothing_follows",
+]
+
+BEFORE_THE_BODY: Final = (Phase.MAIL, Phase.RCPT, Phase.DATA)
+"""Where nobody has been told yet to accept a body, so that nothing can be delivered twice."""
 
 Following: TypeAlias = Callable[[], Outgoing | None]
 """Gives the message to come next, where there is one already; asked once, as a body ends."""
@@ -89,6 +104,22 @@ class Transport(ABC):
 
     async def tend(self) -> None:  # noqa: B027
         """Do what keeps the transport ready between messages; called now and then."""
+
+
+class LaneTransport(Transport):
+    """A transport that is its lanes: a message that comes alone has one for itself."""
+
+    @abstractmethod
+    def lane(self) -> Lane:
+        """Begin a row of messages."""
+
+    async def deliver(self, outgoing: Outgoing, *, deadline: float) -> Delivery:
+        """Hand one message over; see `Lane.deliver`."""
+        lane = self.lane()
+        try:
+            return await lane.deliver(outgoing, deadline=deadline)
+        finally:
+            lane.leave()
 
 
 class SingleFile(Lane):

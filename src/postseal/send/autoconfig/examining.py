@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeVar
 from postseal.dns import MX, Answer, NameDoesNotExist, Resolver
 from postseal.dns.recording import RecordingResolver
 from postseal.errors import MailError
-from postseal.secrets.secret import Secret
+from postseal.secrets.opaque import Secret
 from postseal.send.autoconfig.account import Service
 from postseal.send.autoconfig.candidates import Candidate, Origin, Voucher, lies_within
 from postseal.send.autoconfig.examined import Examination, ExaminedLogin, ExaminedServer

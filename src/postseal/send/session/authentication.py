@@ -9,23 +9,17 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, TypeVar
 
 from postseal.errors import AuthError, InvalidSetting, MailError, Phase, SecretError
-from postseal.secrets import Secret
-from postseal.send.endpoint import Endpoint
-from postseal.smtp import Extensions, Reply
-from postseal.smtp.commands import Auth, AuthResponse, Command
-from postseal.smtp.sasl import (
-    BearerToken,
-    ClientCertificate,
-    Credentials,
-    Negotiation,
-    Password,
-    choose_mechanisms,
-)
+from postseal.secrets.opaque import Secret
 
 if TYPE_CHECKING:
     from postseal.secrets.source import SecretSource
+    from postseal.send.endpoint import Endpoint
+    from postseal.smtp.commands import Command
+    from postseal.smtp.extensions import Extensions
+    from postseal.smtp.reply import Reply
+    from postseal.smtp.sasl.credentials import Credentials
 
-__all__ = ["Dialogue", "Login", "PasswordReplaced", "TokenSource", "authenticate"]
+__all__ = ["CredentialsReplaced", "Dialogue", "Login", "TokenSource", "authenticate"]
 
 T = TypeVar("T")
 
@@ -37,7 +31,7 @@ bounds its own waiting. What it returns may be awaitable where an event loop run
 """
 
 
-class PasswordReplaced(AuthError):
+class CredentialsReplaced(AuthError):
     """The server refused a password or token that was replaced since; a new login takes the new."""
 
     _may_pass = True
@@ -121,7 +115,7 @@ class Login:
             return error
         if newer is None:
             return error
-        return PasswordReplaced(
+        return CredentialsReplaced(
             error.text,
             phase=error.phase,
             host=error.host,
@@ -135,6 +129,8 @@ class Login:
 
         Raises `AuthError` where there is a secret and no user.
         """
+        from postseal.smtp.sasl.credentials import BearerToken, ClientCertificate, Password
+
         self.check_user(endpoint.username)
         username = endpoint.username or ""
         if secret is None:
@@ -182,9 +178,9 @@ async def authenticate(
     """Authenticate by the best mechanism that the server offers (see `choose_mechanisms`).
 
     Raises `AuthError` when there is none, or the server does not take the credentials, or does
-    not prove that it knows them; `PasswordReplaced` when it did not take a password in whose place
-    there is another by now; and `SecretError` when the password cannot be had. The connection is
-    then to be closed.
+    not prove that it knows them; `CredentialsReplaced` when it did not take a password or token in
+    whose place there is another by now; and `SecretError` when it cannot be had. The connection
+    is then to be closed.
     """
     secret = await login.fetch(dialogue, deadline=deadline)
     try:
@@ -199,6 +195,9 @@ async def authenticate(
 async def _log_in(
     dialogue: Dialogue, endpoint: Endpoint, login: Login, secret: Secret | None, deadline: float
 ) -> None:
+    from postseal.smtp.sasl.choice import choose_mechanisms
+    from postseal.smtp.sasl.negotiation import Negotiation
+
     negotiation = Negotiation(
         choose_mechanisms(
             login.credentials(endpoint, secret),
@@ -240,6 +239,8 @@ def _is_refusal(error: AuthError) -> bool:
 
 def _response(command: Command) -> list[Secret]:
     """What the command carries of the credentials, as it is written."""
+    from postseal.smtp.commands import Auth, AuthResponse
+
     match command:
         case Auth(_, octets) | AuthResponse(octets) if octets:
             return [Secret(b64encode(octets).decode())]

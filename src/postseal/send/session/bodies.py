@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from postseal.errors import MailError
-from postseal.send.outgoing import Content, pieces_of
+from postseal.send.outgoing import Content, each_piece
 from postseal.send.session.connection import Connection
 from postseal.smtp import ClientState, Reply
 from postseal.smtp.line_endings import LineEndings, LineEndingsFilter
@@ -40,8 +40,7 @@ class DataBody:
         self._block.clear()
         self._size = 0
         self._connection.heed_farewell()
-        async for piece in pieces_of(content):
-            await self._put(piece)
+        await each_piece(content, self._put)
         await self._connection.check_silence(deadline=deadline)
         self._block += self._session.end_body()
         self._connection.handed_over(self._size + len(self._block))
@@ -91,8 +90,7 @@ class ChunkedBody:
         nothing is unanswered, or the connection is closed.
         """
         try:
-            async for piece in pieces_of(content):
-                await self._put(piece)
+            await each_piece(content, self._put)
             if self._lines is not None:
                 self._block += self._lines.finish()
             await self._write_chunk(is_last=True)

@@ -30,7 +30,7 @@ from postseal.send.endpoint import Endpoint, is_loopback
 from postseal.send.networks.network import Network, Stream
 from postseal.send.networks.sealed import SealedStream
 from postseal.send.observing import ConnectionWatch, watch_connection
-from postseal.send.session.authentication import PasswordReplaced, authenticate
+from postseal.send.session.authentication import CredentialsReplaced, authenticate
 from postseal.send.session.connection_options import ConnectionOptions
 from postseal.send.session.conversation import Conversation
 from postseal.send.session.hello import say_for_whom, say_hello
@@ -114,14 +114,14 @@ class Connection(Conversation):
     ) -> Connection:
         """Connect, seal and authenticate; resume a TLS session of `sessions` where one fits.
 
-        Where the server refused a password that was replaced meanwhile, the new one is tried once,
+        Where the server refused credentials that were replaced meanwhile, the new are tried once,
         over a new connection: servers count failures, and some close after the first. Raises
         `ConnectError`, `TimedOut`, `TLSError`s, `AuthError`, `SecretError` and
         `RemoteProtocolError`; no credential has then left for a peer that was not authenticated.
         """
         try:
             return await cls._open(network, endpoint, options, deadline, sessions)
-        except PasswordReplaced:
+        except CredentialsReplaced:
             return await cls._open(network, endpoint, options, deadline, sessions)
 
     @classmethod

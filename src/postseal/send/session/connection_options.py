@@ -7,17 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from postseal.secrets import Secret
-from postseal.send.events import Observer
-from postseal.send.networks.network import IPAddress
-from postseal.send.session.authentication import Login, TokenSource
 from postseal.send.timeouts import Timeouts
-from postseal.smtp.xclient import ClientAttributes
-from postseal.tls import ANY_PROOF, INTERMEDIATE, PeerProof, PolicySource, Profile, Trust
-from postseal.tls.dane import DanePeer
+from postseal.tls.levels import ANY_PROOF, PeerProof, PolicySource
+from postseal.tls.profiles import INTERMEDIATE, Profile
+from postseal.tls.trust import Trust
 
 if TYPE_CHECKING:
+    from postseal.secrets import Secret
     from postseal.secrets.source import SecretSource
+    from postseal.send.events import Observer
+    from postseal.send.networks.network import IPAddress
+    from postseal.send.session.authentication import Login, TokenSource
+    from postseal.smtp.xclient import ClientAttributes
+    from postseal.tls.dane import DanePeer
 
 __all__ = ["ConnectionOptions"]
 
@@ -59,4 +61,6 @@ class ConnectionOptions:
     @property
     def login(self) -> Login | None:
         """What the client proves itself with; None where it does not."""
+        from postseal.send.session.authentication import Login
+
         return Login.of(self.password, self.token, self.mechanisms)

@@ -10,7 +10,8 @@ from postseal.errors import Disconnected, MailError, Phase, TimedOut
 from postseal.send.networks.network import Network, Stream
 from postseal.send.observing import ConnectionWatch
 from postseal.send.timeouts import Timeouts
-from postseal.smtp import ClientSession, ClientState, Extensions, Reply, ReplyReceived
+from postseal.smtp import ClientSession, Extensions, Reply, ReplyReceived
+from postseal.smtp.client_states import CLOSED
 from postseal.smtp.commands import Command
 
 __all__ = ["Conversation"]
@@ -54,7 +55,7 @@ class Conversation:
     @property
     def is_open(self) -> bool:
         """True until either side has closed, as far as is known."""
-        return not self._is_closed and self._session.state is not ClientState.CLOSED
+        return not self._is_closed and self._session.state is not CLOSED
 
     def close(self) -> None:
         """Close without a word."""
@@ -103,20 +104,17 @@ class Conversation:
 
         Raises `Disconnected` when the server takes its leave with 421.
         """
-        (reply,) = await self.replies(1, deadline=deadline)
-        return reply
+        if not self._replies:
+            await self._await_reply(deadline)
+        return self._next_reply()
 
     async def replies(self, count: int, *, deadline: float) -> list[Reply]:
         """Wait for the next `count` replies that are due, each as long as its phase allows."""
-        arrived = self._replies
         replies: list[Reply] = []
         while len(replies) < count:
-            if not arrived:
+            if not self._replies:
                 await self._await_reply(deadline)
-            received = arrived.popleft()
-            if received.reply.code == 421:
-                raise _farewell(received)
-            replies.append(received.reply)
+            replies.append(self._next_reply())
         return replies
 
     def heed_farewell(self) -> None:
@@ -136,6 +134,12 @@ class Conversation:
             await self._receive(min(deadline, self._network.now() + _MOMENT))
         if self._replies:
             raise _farewell(self._replies.popleft())
+
+    def _next_reply(self) -> Reply:
+        received = self._replies.popleft()
+        if received.reply.code == 421:
+            raise _farewell(received)
+        return received.reply
 
     async def _await_reply(self, deadline: float) -> None:
         phase = self._session.waiting_for or Phase.NOOP

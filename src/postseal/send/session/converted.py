@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from postseal.errors import PermanentlyRejected, Phase
-from postseal.mail.conversion import (
-    Conversion,
-    ConversionPlan,
-    ConversionScan,
-    Converter,
-    NotConvertible,
-)
+from postseal.mail.conversion.policy import Conversion, NotConvertible
 from postseal.send.outgoing import (
     Content,
     Outgoing,
@@ -20,8 +15,11 @@ from postseal.send.outgoing import (
     can_be_read_again,
     pieces_of,
 )
-from postseal.smtp import Extensions
 from postseal.smtp.line_endings import LineEndings, LineEndingsFilter
+
+if TYPE_CHECKING:
+    from postseal.mail.conversion.scan import ConversionPlan
+    from postseal.smtp.extensions import Extensions
 
 __all__ = ["converted", "in_7_bits", "lines_of", "wants_7_bits"]
 
@@ -66,6 +64,9 @@ async def converted(outgoing: Outgoing) -> Outgoing:
     The content is read once, to see how it can be converted, and will be again as it is sent; one
     that shows to be 7-bit is given as it is. Raises `NotConvertible`.
     """
+    # Nearly all servers take 8 bits, and what is composed has none.
+    from postseal.mail.conversion.scan import ConversionScan
+
     scan, lines = ConversionScan(outgoing.conversion), lines_of(outgoing)
     async for piece in pieces_of(outgoing.content):
         scan.feed(lines.take(piece))
@@ -86,6 +87,8 @@ def lines_of(outgoing: Outgoing) -> LineEndingsFilter:
 async def _written(
     content: Content, lines: LineEndingsFilter, plan: ConversionPlan
 ) -> AsyncIterator[bytes]:
+    from postseal.mail.conversion.converter import Converter
+
     converter = Converter(plan)
     async for piece in pieces_of(content):
         yield converter.feed(lines.take(piece))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,9 +20,10 @@ from postseal.send.results import Delivery, Refusal
 from postseal.send.session.bodies import ChunkedBody, DataBody
 from postseal.send.session.connection import Connection
 from postseal.send.session.converted import in_7_bits, wants_7_bits
+from postseal.send.terms import terms_for
 from postseal.send.transport import Following, nothing_follows
 from postseal.smtp import ClientState, Reply
-from postseal.smtp.client_parameters import Terms, agree_on_terms
+from postseal.smtp.client_parameters import Terms
 from postseal.smtp.commands import Command, Data, Mail, Rcpt, Rset
 from postseal.smtp.limits import Allowance
 from postseal.smtp.protocol import Protocol
@@ -32,6 +33,8 @@ __all__ = ["Deliveries", "deliver"]
 
 # RFC 2920 3.1: a flight must not grow beyond what the peer can answer while we still write.
 _COMMANDS_IN_FLIGHT: Final = 100
+
+_SMTP: Final = Protocol.SMTP
 
 # What the server would say (RFC 9422 3), had it been asked.
 _USED_UP: Final = Reply(452, ("the limits of the session are reached",), "4.5.3")
@@ -266,7 +269,7 @@ class Deliveries:
         Where the connection breaks between two verdicts, those before it are given.
         """
         first = await self._reply()
-        if self._session.protocol is Protocol.SMTP:
+        if self._session.protocol is _SMTP:
             return (first,) * len(accepted)
         verdicts = [first]
         try:
@@ -337,7 +340,7 @@ class Deliveries:
     def _transaction(self, outgoing: Outgoing) -> _Transaction:
         try:
             self._require_tls(outgoing)
-            terms = agree_on_terms(self._connection.extensions, outgoing.demands)
+            terms = terms_for(outgoing, self._connection.extensions)
         except MailError as error:
             error.at(host=self._connection.endpoint.host)
             raise
@@ -365,17 +368,17 @@ class Deliveries:
                 hint="Use smtp:// or smtps://.",
             )
 
-    async def _replies(self, count: int) -> list[Reply]:
-        return await self._connection.replies(count, deadline=self._deadline)
+    def _replies(self, count: int) -> Awaitable[list[Reply]]:
+        return self._connection.replies(count, deadline=self._deadline)
 
-    async def _ask(self, command: Command) -> Reply:
-        return await self._connection.ask(command, deadline=self._deadline)
+    def _ask(self, command: Command) -> Awaitable[Reply]:
+        return self._connection.ask(command, deadline=self._deadline)
 
-    async def _write(self, data: bytes) -> None:
-        await self._connection.write(data, deadline=self._deadline)
+    def _write(self, data: bytes) -> Awaitable[None]:
+        return self._connection.write(data, deadline=self._deadline)
 
-    async def _reply(self) -> Reply:
-        return await self._connection.reply(deadline=self._deadline)
+    def _reply(self) -> Awaitable[Reply]:
+        return self._connection.reply(deadline=self._deadline)
 
 
 def _unknown(error: MailError) -> DeliveryUnknown:

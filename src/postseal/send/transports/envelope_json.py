@@ -16,10 +16,10 @@ from typing import Final
 
 from postseal.address import Address
 from postseal.errors import InvalidInput, LocalProtocolError
-from postseal.mail._json_place import Place, loaded
+from postseal.json_place import JSONPlace, read_json
 from postseal.mail.envelope import MAX_RECIPIENTS, Envelope
 from postseal.send.outgoing import Outgoing
-from postseal.smtp.client_parameters import agree_on_terms
+from postseal.send.terms import terms_for
 from postseal.smtp.clock import utc_now
 from postseal.smtp.commands import Mail, Rcpt
 from postseal.smtp.delivery_options import DeliveryOptions
@@ -46,7 +46,7 @@ _ANYTHING: Final = MailTerms(
 
 def envelope_to_json(outgoing: Outgoing) -> str:
     """Write the envelope of a message and what it asks for."""
-    terms = agree_on_terms(_EVERYTHING, outgoing.demands)
+    terms = terms_for(outgoing, _EVERYTHING)
     sender = outgoing.envelope.sender
     content = {
         "version": _VERSION,
@@ -65,7 +65,7 @@ def envelope_from_json(text: str | bytes, *, name: str = "envelope") -> Outgoing
 
     Raises `InvalidInput`, which begins with `name` and says the place.
     """
-    whole = loaded(text, name)
+    whole = read_json(text, name)
     whole.check_keys(("version", "reverse_path", "parameters", "recipients"))
     if whole.get("version").value != _VERSION:
         raise InvalidInput(
@@ -99,7 +99,7 @@ def envelope_from_json(text: str | bytes, *, name: str = "envelope") -> Outgoing
 
 
 def _recipient(
-    place: Place, transaction: Transaction
+    place: JSONPlace, transaction: Transaction
 ) -> tuple[Address, NotificationRequest | None]:
     place.check_keys(("forward_path", "parameters"))
     recipient = Address.parse(place.get("forward_path").text())

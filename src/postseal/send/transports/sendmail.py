@@ -28,13 +28,13 @@ from postseal.send.outgoing import Outgoing
 from postseal.send.printable import printable
 from postseal.send.results import Delivery
 from postseal.send.session.converted import in_7_bits, wants_7_bits
+from postseal.send.terms import terms_for
 from postseal.send.transport import Transport, Verification
 from postseal.send.transports.disk import on_disk, opened
 from postseal.send.transports.program import Ended, Program
 from postseal.send.transports.stored import octets_of, taken_here
 from postseal.send.transports.sysexits import rejection_of
 from postseal.send.transports.urls import LocalURL
-from postseal.smtp.client_parameters import agree_on_terms
 from postseal.smtp.extensions import Extensions
 from postseal.tls.levels import TLSOutcome
 
@@ -96,7 +96,7 @@ class Sendmail(Transport):
     async def deliver(self, outgoing: Outgoing, *, deadline: float) -> Delivery:
         try:
             ready = await in_7_bits(outgoing) if wants_7_bits(outgoing, _OFFER) else outgoing
-            terms = agree_on_terms(_OFFER, ready.demands)
+            terms = terms_for(ready, _OFFER)
             with opened(tempfile.TemporaryFile, host=self._path) as spool:
                 async for piece in octets_of(ready):
                     with on_disk(self._path):
