@@ -40,7 +40,9 @@ PAGES = {
         ("Your invoice", "For bob", "For carol"),
         (SEALED, "For bob sent", "For carol sent", "not logged in: 535"),
     ),
-    "sending.md": Told(("One", "bob", "carol", "dave", "One"), (SEALED,)),
+    "sending.md": Told(
+        ("One", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "One"), (SEALED,)
+    ),
     "gmail.md": Told(("By app password", "By token", "By robot")),
     "microsoft-365.md": Told(("As an application", "For a user")),
     "ses.md": Told(("By SES",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_a_target_says_its_invariant_in_one_sentence(name: str) -> None:
     invariant = load_target(name).invariant
     assert invariant.endswith(".")
     assert ". " not in invariant
+
+
+def test_the_page_names_every_target() -> None:
+    page = (FOLDER.parent / "docs" / "fuzzing.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    named = set(re.findall(r"`([a-z0-9_]+)`", " ".join(rows)))
+    assert named == set(target_names())
 
 
 def test_every_target_has_a_corpus_and_every_corpus_a_target() -> None:

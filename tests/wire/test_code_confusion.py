@@ -402,4 +402,5 @@ def test_a_client_is_let_in_by_235_alone(code: int) -> None:
 @pytest.mark.parametrize("line", ["250 2.1.0 OK", "220 mx.example", "354 go", "235 ok", "421 bye"])
 def test_a_client_that_talks_like_a_server_says_nothing(line: str) -> None:
     # Two servers that are made to talk to each other find no command in each other's replies.
-    run_server(ready(STRICT, sealed=True), f"C: {line}\nS: 500 5.5.1 command not recognized")
+    run = run_server(ready(STRICT, sealed=True), f"C: {line}\nS: 500 5.5.1 command not recognized")
+    assert run.events == []

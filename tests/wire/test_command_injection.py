@@ -124,7 +124,7 @@ def test_a_STARTTLS_with_another_ending_is_none() -> None:
 
 def test_a_refused_STARTTLS_changes_nothing() -> None:
     # The line behind it is a line in clear like any other.
-    run_server(
+    run = run_server(
         after_EHLO(),
         r"""
         C> STARTTLS now\r\nNOOP\r\n
@@ -132,6 +132,7 @@ def test_a_refused_STARTTLS_changes_nothing() -> None:
         S: 250 2.0.0 OK
         """,
     )
+    assert run.events == []
 
 
 def test_no_greeting_crosses() -> None:
@@ -204,7 +205,7 @@ def test_no_extension_crosses() -> None:
 
 def test_no_second_TLS() -> None:
     # TLS-NESTED: neither offered again nor taken.
-    run_server(
+    run = run_server(
         after_EHLO(),
         """
         C: STARTTLS
@@ -217,3 +218,4 @@ def test_no_second_TLS() -> None:
         S: 503 5.5.1 STARTTLS is not available here
         """,
     )
+    assert run.events.count(TLSRequested()) == 1

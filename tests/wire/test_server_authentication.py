@@ -259,7 +259,7 @@ def test_in_clear_there_is_no_AUTH() -> None:
 
 
 def test_when_AUTH_is_out_of_order() -> None:
-    play(
+    run = play(
         f"""
         C: AUTH PLAIN {plain("secret")}
         S: 503 send EHLO first
@@ -283,10 +283,11 @@ def test_when_AUTH_is_out_of_order() -> None:
         S: 503 AUTH is out of order while in a transaction
         """
     )
+    assert run.kinds().count(AuthenticationReceived) == 1
 
 
 def test_what_goes_wrong_before_there_are_credentials() -> None:
-    play(
+    run = play(
         EHLO
         + rf"""
         C: AUTH
@@ -310,6 +311,8 @@ def test_what_goes_wrong_before_there_are_credentials() -> None:
         S: 250 OK
         """
     )
+    assert AuthenticationReceived not in run.kinds()
+    assert run.session.authenticated_as is None
 
 
 def test_a_response_without_end() -> None:

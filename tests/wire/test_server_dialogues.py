@@ -7,6 +7,7 @@ from postseal.smtp import ServerState
 from postseal.smtp.events import (
     AuthenticationReceived,
     HelloReceived,
+    MailReceived,
     MessageReceived,
     SessionEnded,
     TLSRequested,
@@ -65,7 +66,7 @@ def test_mail_comes_in() -> None:
 
 def test_a_whole_envelope_in_one_flight() -> None:
     # RFC 2920: the answers come in the order of the commands.
-    run_server(
+    run = run_server(
         greeted(MX),
         EHLO
         + r"""
@@ -85,6 +86,12 @@ def test_a_whole_envelope_in_one_flight() -> None:
         S: 221 2.0.0 Bye
         """,
     )
+    taken = Transaction(None, (Address("a", "b.example"),))
+    assert [event for event in run.events if isinstance(event, MessageReceived)] == [
+        MessageReceived(taken),
+        MessageReceived(taken),
+    ]
+    assert run.body == b"first\r\n"
 
 
 def test_a_flight_whose_sender_is_refused() -> None:
@@ -147,7 +154,7 @@ def test_submission_is_sealed_and_authenticated_first() -> None:
 
 
 def test_a_client_of_the_old_protocol() -> None:
-    run_server(
+    run = run_server(
         greeted(MX),
         """
         C: HELO client.example
@@ -159,6 +166,7 @@ def test_a_client_of_the_old_protocol() -> None:
         S: 250 2.1.0 OK
         """,
     )
+    assert run.session.protocol == "SMTP"
 
 
 def test_who_does_not_wait_for_the_invitation_is_sent_away() -> None:
@@ -201,7 +209,7 @@ def test_the_body_is_not_sent_before_the_invitation_was_written() -> None:
 
 def test_users_are_not_told_apart() -> None:
     # RFC 5321 3.5.3: 252 whoever is asked about; EXPN is not there at all.
-    run_server(
+    run = run_server(
         greeted(MX),
         EHLO
         + """
@@ -213,10 +221,12 @@ def test_users_are_not_told_apart() -> None:
         S: 500 5.5.1 command not recognized
         """,
     )
+    # The platform is not even asked.
+    assert run.kinds() == [HelloReceived]
 
 
 def test_sizes_are_refused_before_the_body() -> None:
-    run_server(
+    run = run_server(
         greeted(MX),
         EHLO
         + """
@@ -227,3 +237,4 @@ def test_sizes_are_refused_before_the_body() -> None:
         S: 250 2.1.0 OK
         """,
     )
+    assert run.kinds() == [HelloReceived, MailReceived]

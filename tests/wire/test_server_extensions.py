@@ -12,11 +12,21 @@ from postseal.address import Address
 from postseal.errors import LocalProtocolError
 from postseal.smtp import Reply, ServerSession, ServerState
 from postseal.smtp.commands import Lhlo
+from postseal.smtp.envelope_values import (
+    DeliverBy,
+    DeliverByMode,
+    HoldFor,
+    NotificationRequest,
+    Notify,
+    OriginalRecipient,
+    ReturnContent,
+)
 from postseal.smtp.events import (
     MessageReceived,
     MessageRefused,
     RecipientReceived,
     SessionEnded,
+    Transaction,
     XclientReceived,
 )
 from postseal.smtp.line_endings import LineEndings
@@ -38,7 +48,7 @@ def at_noon(*, sealed: bool) -> ServerSession:
 
 
 def test_all_there_is() -> None:
-    run_server(
+    run = run_server(
         at_noon(sealed=True),
         """
         C: EHLO client.example
@@ -71,6 +81,20 @@ def test_all_there_is() -> None:
         C: MAIL FROM:<>
         S: 421 4.7.0 too many messages in one session
         """,
+    )
+    (taken,) = (event for event in run.events if isinstance(event, MessageReceived))
+    to = Address("a", "b.example")
+    original = OriginalRecipient("rfc822", "a@b.example")
+    assert taken.transaction == Transaction(
+        None,
+        (to, Address("b", "B.example")),
+        return_content=ReturnContent.HEADERS,
+        envelope_id="a",
+        notification_requests=(NotificationRequest(to, frozenset({Notify.NEVER}), original),),
+        requires_tls=True,
+        deliver_by=DeliverBy(60, DeliverByMode.NOTIFY),
+        hold=HoldFor(9),
+        priority=3,
     )
 
 

@@ -56,7 +56,7 @@ def test_one_at_a_time_is_always_right() -> None:
 
 def test_what_follows_HELO_in_its_segment() -> None:
     # The bodies that browsers were made to post to mail servers looked like this.
-    run_server(
+    run = run_server(
         greeted(),
         rf"""
         C> HELO a\r\nMAIL FROM:<>\r\n
@@ -64,6 +64,8 @@ def test_what_follows_HELO_in_its_segment() -> None:
         S: {REFUSED}
         """,
     )
+    assert run.session.state is ServerState.CLOSED
+    assert MailReceived not in run.kinds()
 
 
 def test_the_octets_of_a_chunk_wait_for_nothing_and_the_next_chunk_does() -> None:

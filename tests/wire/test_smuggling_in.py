@@ -117,12 +117,12 @@ def test_a_line_that_is_not_a_dot_alone_is_a_line(line: str) -> None:
 
 
 def test_a_refused_message_leaves_the_session_in_step() -> None:
-    session = in_a_body().session
-    run_server(
-        session,
+    run = run_server(
+        in_a_body().session,
         r"""
         C> a\n.\nb\r\n.\r\nMAIL FROM:<mallory@example.com>\r\n
         S: 550 5.6.0 the message holds a bare CR or LF
         S: 250 2.1.0 OK
         """,
     )
+    assert run.kinds()[-2:] == [MessageRefused, MailReceived]

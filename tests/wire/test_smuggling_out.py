@@ -65,7 +65,7 @@ def test_the_state_of_one_body_does_not_reach_the_next() -> None:
     session = in_a_body()
     session.write_body(b"no line ending\r")
     session.end_body()
-    run_client(
+    heard = run_client(
         session,
         """
         S: 250 queued
@@ -81,3 +81,4 @@ def test_the_state_of_one_body_does_not_reach_the_next() -> None:
         S: 250 queued
         """,
     )
+    assert [received.reply.code for received in heard] == [250, 250, 250, 354, 250]

@@ -178,12 +178,15 @@ async def test_key_updates_are_followed(
     listener = await open_listener(IMPLICIT)
     async with openssl(listener, certificate, "-tls1_3", "-crlf") as process:
         await _until(process, b"220 ")
+        answers = b""
         for number in range(3):
             # K asks for new keys in both directions (RFC 8446 4.6.3).
             await _type(process, b"K\n")
             await _until(process, b"KEYUPDATE")
             await _type(process, b"NOOP %d\n" % number)
-            await _until(process, b"250 ")
+            answers += await _until(process, b"250 2.0.0 OK")
+    assert answers.count(b"250 2.0.0 OK") == 3
+    assert b"error" not in answers
 
 
 async def test_early_data_is_never_allowed(

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from postseal.audit.findings import Severity
 from postseal.audit.lab.case import Expectation, Mode
+from postseal.audit.lab.drivers import DRIVERS
 from postseal.audit.report.formats import Format
 from postseal.audit.report.json_report import json_report
 from postseal.cli.app import app
@@ -40,6 +41,9 @@ def run(*arguments: str) -> tuple[int, str]:
     ("arguments", "said"),
     [
         ((), "there is no command to attack. Write it behind --"),
+        (("--driver", "sendmail"), "Invalid value for '--driver'"),
+        (("--driver", "smtplib", "--config-file", "latin"), "a driver reads no configuration file"),
+        (("--driver", "smtplib", "--", "./nothing"), "'./nothing' cannot be started"),
         (("--cases", "X*", *COMMAND), "there is no case 'X*'"),
         (("--cases", "N01,", *COMMAND), "there is no case ''"),
         (("--cases", "N01", "--mode", "implicit", *COMMAND), "one of the mode implicit"),
@@ -70,6 +74,7 @@ def test_wrong_usage(arguments: tuple[str, ...], said: str) -> None:
 @pytest.mark.parametrize(
     ("option", "values"),
     [
+        ("driver", list(DRIVERS)),
         ("mode", [one.value for one in Mode]),
         ("expect", [one.value for one in Expectation]),
         ("format_", [one.value for one in Format]),

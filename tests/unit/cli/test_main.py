@@ -36,9 +36,9 @@ def run_without(package: str, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.mark.parametrize("package", ["typer", "rich"])
-def test_without_the_extra_it_says_what_to_install(package: str) -> None:
-    ran = run_without(package, "--version")
+@pytest.mark.parametrize(("package", "argument"), [("typer", "--version"), ("rich", "send")])
+def test_without_the_extra_it_says_what_to_install(package: str, argument: str) -> None:
+    ran = run_without(package, argument)
     assert ran.returncode == 1
     assert ran.stderr == (
         "postseal: the command line needs more packages; install them with: "

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
+import jinja2
 import pytest
 
 from postseal.errors import InvalidInput
+from postseal.frameworks.jinja import MessageTemplates, Rendered
 from postseal.mail import Message
-
-jinja2 = pytest.importorskip("jinja2")
-pytest.importorskip("css_inline")
-
-from postseal.frameworks.jinja import MessageTemplates, Rendered  # noqa: E402
 
 
 def templates(**texts: str) -> MessageTemplates:

@@ -182,6 +182,12 @@ def test_a_closed_file_is_a_typed_error() -> None:
         ("a.pdf", "application/pdf"),
         ("a.PNG", "image/png"),
         ("a.txt", "text/plain"),
+        ("a.zip", "application/zip"),
+        (
+            "a.DOCX",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
+        ("a.pdf.gz", "application/gzip"),
         ("a.tar.gz", "application/gzip"),
         ("a.b.html", "text/html"),
         ("a", "application/octet-stream"),

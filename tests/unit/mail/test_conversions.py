@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import suppress
 from email.message import EmailMessage
 
 import pytest
@@ -59,8 +58,16 @@ def test_what_is_no_message_is_a_typed_error(text: str | bytes) -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.sampled_from(["from_", "to", "html", "attachments", "calendar", "date"]), each)))  # fmt: skip # noqa: E501
 def test_any_json_is_read_or_refused(value: object) -> None:
-    with suppress(InvalidInput):
-        Message.from_json(json.dumps(value))
+    text = json.dumps(value)
+    try:
+        message = Message.from_json(text)
+    except InvalidInput as error:
+        said = str(error)
+    else:
+        said = ""
+        assert Message.from_json(message.to_json()) == message
+    # An error goes into logs and terminals.
+    assert not said or said.isprintable()
 
 
 def test_json_is_bounded() -> None:

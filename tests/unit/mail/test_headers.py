@@ -45,6 +45,22 @@ def test_every_value_is_read_back(value: str) -> None:
     assert read(line) == value
 
 
+@given(st.text("aß =?_日📬", max_size=40) | BLOCKS)
+@example("Your invoice für März")
+@example("日本 in one line, and words behind it")
+def test_what_needs_no_folding_is_written_as_folding_would_write_it(value: str) -> None:
+    header = Header("Subject", value)
+    short = header._in_one_line()
+    assert short is None or short == header._folded()
+
+
+def test_a_short_value_takes_the_short_way() -> None:
+    header = Header("Subject", "Your Rückerstattung has come")
+    written = "Subject: Your =?utf-8?q?R=C3=BCckerstattung?= has come\r\n"
+    assert header._in_one_line() == written
+    assert bytes(header) == written.encode("ascii")
+
+
 @given(ANY_TEXT | BLOCKS)
 def test_lines_and_encoded_words_keep_their_limits(value: str) -> None:
     line = bytes(Header("Subject", value))

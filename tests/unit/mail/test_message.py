@@ -6,13 +6,18 @@ import re
 import tracemalloc
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from postseal.address import Address
 from postseal.errors import InvalidAddress, InvalidHeader, InvalidInput
 from postseal.mail import Attachment, Envelope, Header, Mailbox, Message
+from postseal.mail.arguments import checked_date
+from postseal.mail.message import written_date
 
 NOON = datetime(2026, 3, 1, 12, 0, 5, 999_999, timezone(timedelta(hours=-3, minutes=-30)))
 
@@ -287,6 +292,16 @@ def test_a_malformed_message_id_is_refused(message_id: str) -> None:
 def test_writes_the_date(date: datetime, line: str) -> None:
     message = Message(from_="a@example.com", to="b@example.com", date=date)
     assert bytes(message).startswith(f"Date: {line}\r\n".encode())
+
+
+@given(
+    st.datetimes(
+        min_value=datetime(1900, 1, 2),  # noqa: DTZ001
+        timezones=st.integers(-1439, 1439).map(lambda east: timezone(timedelta(minutes=east))),
+    )
+)
+def test_writes_every_date_as_the_standard_library_does(date: datetime) -> None:
+    assert written_date(checked_date(date)) == format_datetime(date)
 
 
 def test_an_impossible_date_is_refused() -> None:

@@ -47,6 +47,9 @@ def test_parameters_are_read_back(filename: str, other: str) -> None:
         "Content-Disposition", "attachment", [("filename", filename), ("other", other)]
     )
     assert all(len(line) <= 78 for line in written.split(b"\r\n"))
+    # What fits in one line is in one.
+    unfolded = written.replace(b"\r\n ", b" ")
+    assert (len(unfolded) <= 80) == (unfolded == written)
     message = message_from_bytes(written + b"\r\n", policy=policy.compat32)
     for name, value in (("filename", filename), ("other", other)):
         found = message.get_param(name, header="content-disposition")

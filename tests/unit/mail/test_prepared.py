@@ -51,7 +51,7 @@ def test_it_is_sent_as_it_is_or_not_at_all() -> None:
     outgoing = Outgoing.of(PreparedMessage(ENVELOPE, EIGHT_BIT, is_8bit=True))
     assert outgoing.conversion is Conversion.FORBIDDEN
     assert outgoing.size == len(EIGHT_BIT)
-    assert outgoing.demands.is_8bit
+    assert outgoing.is_8bit
 
 
 def test_its_words_are_not_shown() -> None:

@@ -274,9 +274,15 @@ def test_what_was_removed_is_made_again(
     settings: Settings, directory: DataDirectory, names: tuple[str, ...]
 ) -> None:
     ensure_identity(settings)
+    before = contents(directory.path)
     for name in names:
         (directory.path / name).unlink()
     check_identity(ensure_identity(settings))
+    after = contents(directory.path)
+    assert after.keys() == before.keys()
+    # An authority that is there is the one that clients trust.
+    if "authority/ca.key" not in names:
+        assert after[directory.authority_key] == before[directory.authority_key]
 
 
 def test_an_authority_without_its_key_is_not_replaced_unasked(
@@ -306,8 +312,14 @@ def test_a_damaged_certificate_is_issued_anew(
 ) -> None:
     ensure_identity(settings)
     damaged = directory.server_key.with_name(name)
-    damaged.write_bytes(damaged.read_bytes()[:50])
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:50])
+    before = contents(directory.path)
     check_identity(ensure_identity(settings))
+    after = contents(directory.path)
+    assert after.keys() == before.keys()
+    assert after[damaged] not in (whole, whole[:50])
+    assert after[directory.authority_key] == before[directory.authority_key]
 
 
 @pytest.mark.parametrize("name", ["authority/ca.key", "tls/server.key"])

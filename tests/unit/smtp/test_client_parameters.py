@@ -36,6 +36,7 @@ from postseal.smtp.protocol import Extension
 BOB = Address.parse("bob@example.org")
 EVE = Address.parse("eve@example.org")
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def offers(**parameters: str) -> Extensions:
@@ -62,6 +63,31 @@ def refusal(extensions: Extensions, **demands: Any) -> PermanentlyRejected:
 
 def options(**options: Any) -> dict[str, Any]:
     return {"options": DeliveryOptions(**options)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ({"envelope_id": "a" * 100}, f"ENVID={'a' * 100}"),
+        ({"envelope_id": "+" * 33}, f"ENVID={'+2B' * 33}"),
+        ({"priority": 9}, "MT-PRIORITY=9"),
+        ({"priority": -9}, "MT-PRIORITY=-9"),
+        ({"deliver_by": DeliverBy(-999_999_999, DeliverByMode.NOTIFY)}, "BY=-999999999;N"),
+        ({"deliver_by": DeliverBy(1, DeliverByMode.RETURN)}, "BY=1;R"),
+        ({"hold": HoldFor(999_999_999)}, "HOLDFOR=999999999"),
+        ({"hold": HoldUntil(LAST)}, "HOLDUNTIL=9999-12-31T23:59:59Z"),
+    ],
+)
+def test_the_ends_of_the_ranges(asked: dict[str, Any], written: str) -> None:
+    assert said(EVERYTHING, **options(**asked)) == (written,)
+
+
+def test_the_longest_original_recipient() -> None:
+    longest = NotificationRequest(BOB, None, OriginalRecipient("rfc822", "a" * 493))
+    terms = agree_on_terms(EVERYTHING, Demands(**options(notification_requests=(longest,))))
+    (written,) = terms.rcpt(BOB)
+    # RFC 3461 4.2
+    assert len(written.removeprefix("ORCPT=")) == 500
 
 
 def test_content_says_what_it_is() -> None:

@@ -16,8 +16,11 @@ from tests.parts.openpgp_people import ADA, certificate
 ADDRESS = Address("ada", "example.com")
 
 
+OFFERED = bytes(certificate(ADA))
+
+
 def keydata() -> str:
-    return b64encode(bytes(certificate(ADA))).decode("ascii")
+    return b64encode(OFFERED).decode("ascii")
 
 
 def offering(*values: str, author: str = "ada@example.com", more: str = "") -> bytes:
@@ -82,5 +85,8 @@ def test_doubtful_messages_offer_nothing() -> None:
 
 
 @given(st.text(max_size=80))
-def test_any_field_offers_something_or_nothing(value: str) -> None:
-    read_autocrypt(offering(value.replace("\r", " ").replace("\n", " ")))
+def test_whatever_else_a_field_holds_it_offers_the_certificate_or_nothing(value: str) -> None:
+    value = value.replace("\r", " ").replace("\n", " ")
+    assert read_autocrypt(offering(value)) is None
+    found = read_autocrypt(offering(f"addr=ada@example.com; {value}; keydata={keydata()}"))
+    assert found is None or (found.address == ADDRESS and bytes(found.certificate) == OFFERED)

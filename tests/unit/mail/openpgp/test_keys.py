@@ -129,9 +129,19 @@ def test_compressed_data_do_not_get_to_the_engine() -> None:
 def test_a_changed_key_is_read_or_refused(position: int, octet: int) -> None:
     octets = bytearray(secret_octets(ADA))
     octets[position % len(octets)] = octet
-    with suppress(InvalidSecretKey, InvalidCertificate):
+    is_changed = octets != secret_octets(ADA)
+    try:
         key = SecretKey.from_bytes(bytes(octets))
-        key.certificate.bound_keys(datetime.now(UTC))
-        for subkey in key.keys:
+    except (InvalidSecretKey, InvalidCertificate):
+        assert is_changed
+        return
+    bound = key.certificate.bound_keys(datetime.now(UTC))
+    assert bound[0] == key.certificate.keys[0]
+    assert set(bound) <= set(key.certificate.keys)
+    # Nothing that was changed becomes somebody else's key, and is used for what it was not.
+    assert is_changed or key.certificate.fingerprint == certificate(ADA).fingerprint
+    for subkey in key.keys:
+        with suppress(InvalidSecretKey):
             key.unlocked(subkey)
+    with suppress(InvalidSecretKey):
         key.signer()
