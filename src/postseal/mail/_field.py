@@ -11,10 +11,20 @@ from collections.abc import Iterator
 
 from postseal.errors import InvalidHeader
 
-__all__ = ["LINE_LENGTH", "MAX_FIELD", "MAX_WORD", "FieldWriter"]
+__all__ = [
+    "ENCODED_LINE_LENGTH",
+    "LINE_LENGTH",
+    "MAX_FIELD",
+    "MAX_WORD",
+    "FieldWriter",
+    "encoded_word",
+]
 
 LINE_LENGTH = 78
 """Where a line is folded, in characters without CRLF (RFC 5322 2.1.1)."""
+
+ENCODED_LINE_LENGTH = 76
+"""The same for a line with an encoded word, which itself has 75 at most (RFC 2047 2)."""
 
 MAX_WORD = 900
 """The longest token that surely fits in a line of 998 octets beside the name of the field."""
@@ -24,9 +34,7 @@ MAX_FIELD = 102_400
 
 # RFC 5322 2.1.1, without CRLF.
 _MAX_LINE = 998
-# RFC 2047 2: an encoded word has 75 characters at most, a line that holds one 76.
 _ENCODED_WORD_LENGTH = 75
-_ENCODED_LINE_LENGTH = 76
 _Q_OPENING = "=?utf-8?q?"
 _B_OPENING = "=?utf-8?b?"
 _CLOSING = "?="
@@ -69,8 +77,8 @@ class FieldWriter:
 
     def encoded(self, text: str, *, space: str = " ") -> None:
         """Add text as RFC 2047 encoded words, split between characters only."""
-        on_new_line = min(_ENCODED_WORD_LENGTH, _ENCODED_LINE_LENGTH - len(space))
-        room = _ENCODED_LINE_LENGTH - self._column - len(space)
+        on_new_line = min(_ENCODED_WORD_LENGTH, ENCODED_LINE_LENGTH - len(space))
+        room = ENCODED_LINE_LENGTH - self._column - len(space)
         if room < _LEAST_ROOM:
             room = on_new_line
         words = list(_encoded_words(text, min(room, on_new_line)))
@@ -78,8 +86,8 @@ class FieldWriter:
             # Some readers show a gap between encoded words: one on a new line is better than two.
             words = list(_encoded_words(text, on_new_line))
         for word in words:
-            self._add(space, word, limit=_ENCODED_LINE_LENGTH)
-            self._limit = _ENCODED_LINE_LENGTH
+            self._add(space, word, limit=ENCODED_LINE_LENGTH)
+            self._limit = ENCODED_LINE_LENGTH
             space = " "
 
     def line(self) -> str:
@@ -103,15 +111,22 @@ class FieldWriter:
             )
 
 
+def encoded_word(text: str) -> str:
+    """Write a text as one encoded word, however long, in the shorter of the two encodings."""
+    data = text.encode("utf-8")
+    length_in_q, length_in_b = _encoded_lengths(data)
+    return _encoded_word(data, in_q=length_in_q <= length_in_b)
+
+
 def _encoded_words(text: str, first_room: int) -> Iterator[str]:
     data = text.encode("utf-8")
-    length_in_q, length_in_b = sum(data.translate(_Q_LENGTHS)), (len(data) + 2) // 3 * 4
+    length_in_q, length_in_b = _encoded_lengths(data)
     in_q = length_in_q <= length_in_b
     room = first_room - _OVERHEAD
     if text and min(length_in_q, length_in_b) <= room:
-        yield _encoded_word(text, in_q=in_q)
+        yield _encoded_word(data, in_q=in_q)
         return
-    word = ""
+    word = b""
     used = 0
     for character in text:
         octets = character.encode("utf-8")
@@ -119,16 +134,19 @@ def _encoded_words(text: str, first_room: int) -> Iterator[str]:
         if used + cost > (room if in_q else room // 4 * 3):
             yield _encoded_word(word, in_q=in_q)
             room = _ENCODED_WORD_LENGTH - _OVERHEAD
-            word = ""
+            word = b""
             used = 0
-        word += character
+        word += octets
         used += cost
     if word:
         yield _encoded_word(word, in_q=in_q)
 
 
-def _encoded_word(text: str, *, in_q: bool) -> str:
-    data = text.encode("utf-8")
+def _encoded_lengths(data: bytes) -> tuple[int, int]:
+    return sum(data.translate(_Q_LENGTHS)), (len(data) + 2) // 3 * 4
+
+
+def _encoded_word(data: bytes, *, in_q: bool) -> str:
     if in_q:
         return f"{_Q_OPENING}{''.join([_Q[octet] for octet in data])}{_CLOSING}"
     return f"{_B_OPENING}{b2a_base64(data, newline=False).decode('ascii')}{_CLOSING}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from postseal.address import Address
 from postseal.errors import InvalidHeader, InvalidInput
@@ -19,6 +21,7 @@ __all__ = [
     "HeadersLike",
     "MailboxLike",
     "MailboxesLike",
+    "authors_from",
     "checked_body",
     "checked_date",
     "checked_message_id",
@@ -27,6 +30,7 @@ __all__ = [
     "labels_from",
     "mailbox_from",
     "mailboxes_from",
+    "member_of",
     "message_ids_from",
     "metadata_from",
     "other_headers",
@@ -41,6 +45,9 @@ MailboxesLike: TypeAlias = MailboxLike | Iterable[MailboxLike]
 HeadersLike: TypeAlias = Mapping[str, str] | Iterable[Header | tuple[str, str]]
 """Extra header fields in the order of writing; only a sequence can repeat a name."""
 
+_Kind = TypeVar("_Kind", bound=StrEnum)
+
+_MINUTE = timedelta(minutes=1)
 _MAX_MESSAGE_ID = 250
 _MAX_LABELS = 1000
 _MAX_LABEL = 10_000
@@ -66,10 +73,24 @@ _ARGUMENTS = {
 _NOT_EXTRA = re.compile(r"content-|mime-version\Z|resent-bcc\Z", re.IGNORECASE)
 
 
+def authors_from(given: MailboxesLike) -> tuple[Mailbox, ...]:
+    """Read the mailboxes of the authors as `mailboxes_from` does."""
+    return _author(given) if isinstance(given, str) else mailboxes_from(given)
+
+
+@lru_cache(maxsize=64)
+def _author(text: str) -> tuple[Mailbox, ...]:
+    # A program writes as the same few authors each time; those it writes to differ.
+    return (Mailbox.parse(text),)
+
+
 def mailboxes_from(given: MailboxesLike) -> tuple[Mailbox, ...]:
     """Read one mailbox or several; raises `InvalidInput` for more than an envelope takes."""
     if isinstance(given, (str, Mailbox, Address)):
         return (mailbox_from(given),)
+    # What most fields of most messages are; so it is below.
+    if given == ():
+        return ()
     found = tuple(map(mailbox_from, islice(given, MAX_RECIPIENTS + 1)))
     if len(found) > MAX_RECIPIENTS:
         raise InvalidInput(
@@ -93,12 +114,20 @@ def mailbox_from(given: object) -> Mailbox:
     )
 
 
+def member_of(kind: type[_Kind], given: str) -> _Kind:
+    """Give the member itself or the one of that value; raises `ValueError` for anything else."""
+    # Calling an enumeration costs six times as much.
+    return given if isinstance(given, kind) else kind(given)
+
+
 def other_headers(given: HeadersLike, *, written: frozenset[str]) -> tuple[Header, ...]:
     """Read header fields that are none of the message's own.
 
     `written` are the names, in lower case, that its other arguments have written already. Raises
     `InvalidHeader` for them, and for a name that an argument stands for.
     """
+    if given == ():
+        return ()
     pairs = given.items() if isinstance(given, Mapping) else given
     headers = tuple(each if isinstance(each, Header) else Header(*each) for each in pairs)
     for header in headers:
@@ -163,6 +192,8 @@ def message_ids_from(given: str | Iterable[str], name: str) -> tuple[str, ...]:
 
 def labels_from(given: Iterable[str], what: str) -> tuple[str, ...]:
     """Read words that are kept beside the message; raises `InvalidInput` for too many."""
+    if given == ():
+        return ()
     if isinstance(given, str):
         raise InvalidInput(f"{what} are a list, not a string")
     labels = tuple(islice(given, _MAX_LABELS + 1))
@@ -179,6 +210,8 @@ def metadata_from(
     given: Mapping[str, str] | Iterable[tuple[str, str]],
 ) -> tuple[tuple[str, str], ...]:
     """Read names with their values, each name once; raises `InvalidInput` for too many."""
+    if given == ():
+        return ()
     pairs = tuple(given.items() if isinstance(given, Mapping) else islice(given, _MAX_LABELS + 1))
     names = labels_from((name for name, _ in pairs), "names of metadata")
     labels_from((value for _, value in pairs), "values of metadata")
@@ -196,7 +229,7 @@ def checked_date(date: datetime) -> datetime:
             hint="Take datetime.now().astimezone().",
         )
     # RFC 5322 3.3 knows whole minutes of offset, whole seconds, and no year before 1900.
-    if offset % timedelta(minutes=1):
+    if offset % _MINUTE:
         date = date.astimezone(UTC)
     if date.year < 1900:
         raise InvalidInput(f"the date {date.isoformat()} is before 1900")

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 
 from postseal.errors import InvalidInput
-from postseal.mail._json_place import Place, loaded
+from postseal.json_place import JSONPlace, read_json
 from postseal.mail._text import excerpt
 from postseal.mail.attachment import Attachment
 from postseal.mail.calendar import Calendar
@@ -71,7 +71,7 @@ def message_from_json(text: str | bytes, *, max_octets: int) -> Message:
             f"the JSON has {len(text)} characters, more than {max_octets}",
             hint="Say in max_octets if that is meant.",
         )
-    root = loaded(text, "message")
+    root = read_json(text, "message")
     root.check_keys(_KEYS)
     return Message(
         from_=root.get("from_").texts(),
@@ -127,7 +127,7 @@ def _read_files(files: Iterable[Attachment], max_octets: int) -> list[dict[str, 
     return found
 
 
-def _file(place: Place) -> Attachment:
+def _file(place: JSONPlace) -> Attachment:
     place.check_keys(("filename", "content_type", "content"))
     return Attachment.from_bytes(
         place.get("content").octets(),
@@ -136,7 +136,7 @@ def _file(place: Place) -> Attachment:
     )
 
 
-def _calendar(place: Place) -> Calendar | None:
+def _calendar(place: JSONPlace) -> Calendar | None:
     if place.value is None:
         return None
     place.check_keys(("text", "filename"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-__all__ = ["Clock", "RandomSource", "local_now", "random_octets"]
+__all__ = ["Clock", "RandomSource", "local_now", "random_octets", "utc_now"]
 
 Clock: TypeAlias = Callable[[], datetime]
 """Gives the present moment with its offset from UTC."""
@@ -21,6 +21,11 @@ def local_now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
+def utc_now() -> datetime:
+    """Read the system's clock where the offset does not matter."""
+    return datetime.now(UTC)
+
+
 def random_octets(count: int) -> bytes:
     """Draw from the operating system's cryptographic source."""
-    return secrets.token_bytes(count)
+    return os.urandom(count)

@@ -6,7 +6,7 @@ import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Iterable, Iterator
 from enum import StrEnum, unique
-from struct import unpack_from
+from struct import unpack
 
 from postseal.mail._text import utf8_octets
 
@@ -60,10 +60,9 @@ def encode_text(text: str) -> tuple[TransferEncoding, bytes]:
     if _is_plain(lines):
         return TransferEncoding.SEVEN_BIT, lines.replace(b"\n", b"\r\n")
     quoted = quoted_printable(lines)
-    octets = lines.replace(b"\n", b"\r\n")
-    if len(quoted) <= base64_size(len(octets)):
+    if len(quoted) <= base64_size(len(lines) + lines.count(b"\n")):
         return TransferEncoding.QUOTED_PRINTABLE, quoted
-    return TransferEncoding.BASE64, base64_lines(octets)
+    return TransferEncoding.BASE64, base64_lines(lines.replace(b"\n", b"\r\n"))
 
 
 def base64_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -104,7 +103,7 @@ def quoted_printable(lines: bytes) -> bytes:
         encoded = b"F=\n" + encoded[1:]
     encoded = encoded.replace(b"\nFrom ", b"\nF=\nrom ")
     # The encoder does not count what it appends for a blank at the end of a line.
-    if b"=20\n" in encoded or b"=09\n" in encoded:
+    if b"=20\n" in encoded or (b"\t" in lines and b"=09\n" in encoded):
         encoded = _OVERLONG.sub(rb"\1=\n\2", encoded)
     return encoded.replace(b"\n", b"\r\n")
 
@@ -112,8 +111,8 @@ def quoted_printable(lines: bytes) -> bytes:
 def base64_lines(octets: bytes) -> bytes:
     """Encode octets in lines of 76 characters, each with CRLF behind it."""
     encoded = b2a_base64(octets, newline=False)
-    whole = len(encoded) // _BASE64_LINE
-    # All lines in one call, which takes a third of the time that slicing them does.
-    lines = unpack_from(f"{_BASE64_LINE}s" * whole, encoded)
-    last = encoded[whole * _BASE64_LINE :]
-    return b"\r\n".join((*lines, last, b"") if last else (*lines, b""))
+    whole, rest = divmod(len(encoded), _BASE64_LINE)
+    # All lines in one call, which takes a third of the time that slicing them does; the empty one
+    # at the end brings the last CRLF.
+    lines = f"{_BASE64_LINE}s" * whole + (f"{rest}s0s" if rest else "0s")
+    return b"\r\n".join(unpack(lines, encoded))

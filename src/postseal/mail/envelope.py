@@ -40,7 +40,6 @@ class Envelope:
     @property
     def needs_smtputf8(self) -> bool:
         """Whether an address can only travel by SMTPUTF8 (RFC 6531)."""
-        return any(
-            address is not None and address.is_internationalized
-            for address in (self.sender, *self.recipients)
-        )
+        if self.sender is not None and self.sender.is_internationalized:
+            return True
+        return any(recipient.is_internationalized for recipient in self.recipients)

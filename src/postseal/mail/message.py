@@ -15,32 +15,34 @@ from postseal.mail.arguments import (
     HeadersLike,
     MailboxesLike,
     MailboxLike,
+    authors_from,
     checked_body,
     checked_date,
     checked_message_id,
     labels_from,
     mailbox_from,
     mailboxes_from,
+    member_of,
     message_ids_from,
     metadata_from,
     other_headers,
 )
-from postseal.mail.attachment import Attachment
-from postseal.mail.calendar import Calendar
 from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.envelope import Envelope
 from postseal.mail.flowed import TextLayout
 from postseal.mail.headers import Header
 from postseal.mail.mailbox import Mailbox, mailbox_field
 from postseal.mail.marks import PRIORITY_FIELDS, AutoSubmitted, Priority
-from postseal.mail.mime import Part, Segment, joined
-from postseal.mail.tree import Bodies, check_report_type
+from postseal.mail.mime import Segment, joined
+from postseal.mail.tree import body_of, check_report_type
 from postseal.mail.unsubscribing import unsubscribe_fields, unsubscribe_uris
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from postseal.mail.answers import Quote, ReplyTo
+    from postseal.mail.attachment import Attachment
+    from postseal.mail.calendar import Calendar
 
 __all__ = ["Message", "MissingText", "written_date"]
 
@@ -145,7 +147,7 @@ class Message:
 
         A Message-ID is made of random letters and the domain of the first author.
         """
-        authors = mailboxes_from(from_)
+        authors = authors_from(from_)
         if not authors:
             raise InvalidInput("the message has no author", hint="Give one in from_.")
         if sender is None and len(authors) > 1:
@@ -162,8 +164,8 @@ class Message:
         put(self, "reply_to", mailboxes_from(reply_to))
         put(self, "subject", subject)
         put(self, "text", checked_body(text, "text"))
-        put(self, "text_layout", TextLayout(text_layout))
-        put(self, "missing_text", MissingText(missing_text))
+        put(self, "text_layout", member_of(TextLayout, text_layout))
+        put(self, "missing_text", member_of(MissingText, missing_text))
         put(self, "amp", checked_body(amp, "amp"))
         put(self, "html", checked_body(html, "html"))
         put(self, "calendar", calendar)
@@ -175,8 +177,8 @@ class Message:
         put(self, "in_reply_to", message_ids_from(in_reply_to, "in_reply_to"))
         put(self, "references", message_ids_from(references, "references"))
         put(self, "list_unsubscribe", unsubscribe_uris(list_unsubscribe))
-        put(self, "auto_submitted", auto_submitted and AutoSubmitted(auto_submitted))
-        put(self, "priority", priority and Priority(priority))
+        put(self, "auto_submitted", auto_submitted and member_of(AutoSubmitted, auto_submitted))
+        put(self, "priority", priority and member_of(Priority, priority))
         put(self, "headers", other_headers(headers, written=self._names_of_arguments()))
         put(self, "tags", labels_from(tags, "tags"))
         put(self, "metadata", metadata_from(metadata))
@@ -186,7 +188,7 @@ class Message:
             message_id = f"<{random(_TOKEN_OCTETS).hex()}@{domain}>"
         put(self, "message_id", checked_message_id(message_id))
         put(self, "envelope", self._make_envelope())
-        root = self._make_body(random(_TOKEN_OCTETS).hex())
+        root = body_of(self, text=self._make_text(), token=random(_TOKEN_OCTETS).hex())
         put(self, "_segments", joined((self._make_header(), root.fields, b"\r\n", *root.body)))
 
     @classmethod
@@ -352,23 +354,15 @@ class Message:
             tuple(mailbox.address for mailbox in (*self.to, *self.cc, *self.bcc)),
         )
 
-    def _make_body(self, token: str) -> Part:
-        text = self.text
-        if text is None and self.html is not None and self.missing_text is MissingText.FROM_HTML:
-            from postseal.mail.text_from_html import text_from_html
+    def _make_text(self) -> str | None:
+        if self.text is not None or self.html is None:
+            return self.text
+        if self.missing_text is MissingText.LEFT_OUT:
+            return None
+        from postseal.mail.text_from_html import text_from_html
 
-            # HTML that says nothing without its pictures needs no empty text beside it.
-            text = text_from_html(self.html) or None
-        return Bodies(
-            text=text,
-            text_layout=self.text_layout,
-            amp=self.amp,
-            html=self.html,
-            calendar=self.calendar,
-            inline_images=self.inline_images,
-            attachments=self.attachments,
-            report_type=self.report_type,
-        ).to_part(token)
+        # HTML that says nothing without its pictures needs no empty text beside it.
+        return text_from_html(self.html) or None
 
     def _make_header(self) -> bytes:
         fields = [f"Date: {written_date(self.date)}\r\n".encode("ascii")]
@@ -410,7 +404,6 @@ def _message_ids_field(name: str, identifiers: tuple[str, ...]) -> bytes:
 def written_date(date: datetime) -> str:
     """Write a date with its offset from UTC (RFC 5322 3.3)."""
     # The numbers are those of ISO 8601, and `strftime` would ask the locale for the names.
-    year, _, time = date.isoformat().partition("-")
-    clock, sign, offset = time[6:14], time[14], time[15:].replace(":", "")
+    iso = date.isoformat()
     day, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
-    return f"{day}, {date.day:02} {month} {year} {clock} {sign}{offset}"
+    return f"{day}, {iso[8:10]} {month} {iso[:4]} {iso[11:19]} {iso[19:22]}{iso[23:]}"

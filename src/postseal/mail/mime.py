@@ -8,23 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from postseal.mail.attachment import Attachment, content_type_of
 from postseal.mail.encodings import BOUNDARY_START, encode_text
-from postseal.mail.parameters import parameterized_field
 
-__all__ = [
-    "Part",
-    "Segment",
-    "attachment_part",
-    "image_part",
-    "joined",
-    "multipart",
-    "text_part",
-]
+if TYPE_CHECKING:
+    from postseal.mail.attachment import Attachment
 
-Segment: TypeAlias = bytes | Attachment
+__all__ = ["Part", "Segment", "joined", "multipart", "text_part"]
+
+_BOUNDARY_START = BOUNDARY_START.decode("ascii")
+
+Segment: TypeAlias = "bytes | Attachment"
 """A stretch of a body: octets as they are sent, or an attachment, which encodes itself."""
 
 
@@ -50,45 +45,22 @@ def text_part(subtype: str, text: str, *, parameters: str = "") -> Part:
     return Part(fields.encode("ascii"), (body,))
 
 
-def attachment_part(attachment: Attachment) -> Part:
-    """Make a base64 part that is offered for saving under its file name (RFC 2183)."""
-    return Part(_file_fields(attachment, "attachment"), (attachment,))
-
-
-def image_part(image: Attachment, content_id: str) -> Part:
-    """Make a base64 part that is shown where the HTML refers to it (RFC 2392)."""
-    fields = _file_fields(image, "inline")
-    return Part(fields + f"Content-ID: <{content_id}>\r\n".encode("ascii"), (image,))
-
-
-def _file_fields(file: Attachment, disposition: str) -> bytes:
-    content_type = content_type_of(file.content_type)
-    return b"".join(
-        (
-            parameterized_field("Content-Type", content_type.media_type, content_type.parameters),
-            b"Content-Transfer-Encoding: base64\r\n",
-            parameterized_field("Content-Disposition", disposition, (("filename", file.filename),)),
-        )
-    )
-
-
 def multipart(subtype: str, parts: Sequence[Part], *, token: str, parameters: str = "") -> Part:
-    """Put parts together in the given order (RFC 2046 5.1).
+    """Put parts, at least one, together in the given order (RFC 2046 5.1).
 
     `token` goes into the boundary: hexadecimal digits, 32 at most, which nobody can predict. A
     multipart within one of the same subtype needs a token of its own. `parameters` are written
     before the boundary as they are, ` name=value;` each, few enough for one line.
     """
-    boundary = f"{BOUNDARY_START.decode('ascii')}{subtype}_{token}"
+    boundary = f"{_BOUNDARY_START}{subtype}_{token}"
     fields = f'Content-Type: multipart/{subtype};{parameters}\r\n boundary="{boundary}"\r\n'
-    delimiter = f"--{boundary}".encode("ascii")
+    # The line end before a delimiter belongs to the delimiter; before the first, it is there.
+    delimiter = f"\r\n--{boundary}\r\n".encode("ascii")
     segments: list[Segment] = []
-    line_end = b""
     for part in parts:
-        segments += (line_end, delimiter, b"\r\n", part.fields, b"\r\n", *part.body)
-        # The line end before a delimiter belongs to the delimiter.
-        line_end = b"\r\n"
-    segments += (line_end, delimiter, b"--\r\n")
+        segments += (delimiter, part.fields, b"\r\n", *part.body)
+    segments[0] = delimiter[2:]
+    segments.append(f"\r\n--{boundary}--\r\n".encode("ascii"))
     return Part(fields.encode("ascii"), tuple(segments))
 
 

@@ -82,6 +82,9 @@ def parameterized_field(name: str, value: str, parameters: Parameters) -> bytes:
     for attribute, text in parameters:
         refuse_controls(text, f"{attribute} of {name}")
         pieces += _written(attribute, text)
+    line = f"{name}: {'; '.join(pieces)}\r\n"
+    if len(line) <= LINE_LENGTH + 2:
+        return line.encode("ascii")
     writer = FieldWriter(name)
     for piece in pieces[:-1]:
         writer.token(f"{piece};")

@@ -304,6 +304,14 @@ def test_writes_every_date_as_the_standard_library_does(date: datetime) -> None:
     assert written_date(checked_date(date)) == format_datetime(date)
 
 
+def test_an_author_is_read_the_same_each_time() -> None:
+    for _ in range(2):
+        message = Message(from_="Ada <ada@example.com>", to="b@example.com")
+        assert message.from_ == (Mailbox("Ada", Address("ada", "example.com")),)
+        with pytest.raises(InvalidAddress, match="after the address at position 14"):
+            Message(from_="a@example.com, b@example.com", to="b@example.com")
+
+
 def test_an_impossible_date_is_refused() -> None:
     for date, says in (
         (datetime(2026, 1, 1), "no offset from UTC"),  # noqa: DTZ001

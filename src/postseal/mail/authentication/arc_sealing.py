@@ -18,7 +18,7 @@ from postseal.mail.authentication.signing_input import (
     MessageToSign,
     SigningIdentity,
 )
-from postseal.mail.defaults import Clock, local_now
+from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["ARCSealer"]
 
@@ -34,7 +34,7 @@ class ARCSealer:
         identity: SigningIdentity,
         *,
         headers: HeaderChoice | None = None,
-        clock: Clock = local_now,
+        clock: Clock = utc_now,
     ) -> None:
         if identity.agent is not None:
             raise InvalidInput("ARC knows no agent: its i= is the number of a set")

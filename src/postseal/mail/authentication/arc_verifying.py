@@ -22,7 +22,7 @@ from postseal.mail.authentication.signature_check import (
 )
 from postseal.mail.authentication.signed_octets import signed_octets, without_signature
 from postseal.mail.authentication.words import SignatureFault
-from postseal.mail.defaults import Clock, local_now
+from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["ARCResult", "ARCVerification", "verify_arc"]
 
@@ -54,7 +54,7 @@ async def verify_arc(
     resolver: TXTLookup,
     *,
     limits: VerificationLimits | None = None,
-    clock: Clock = local_now,
+    clock: Clock = utc_now,
 ) -> ARCResult:
     """Check the chain of a message, on the terms of `verify_dkim`."""
     verification = ARCVerification(limits=limits, clock=clock)
@@ -66,9 +66,7 @@ async def verify_arc(
 class ARCVerification:
     """The check of one message's chain: `feed` it all, then `finish` looks up the keys."""
 
-    def __init__(
-        self, *, limits: VerificationLimits | None = None, clock: Clock = local_now
-    ) -> None:
+    def __init__(self, *, limits: VerificationLimits | None = None, clock: Clock = utc_now) -> None:
         self._limits = limits or VerificationLimits()
         self._clock = clock
         self._message = MessageToCheck(self._read, max_header=self._limits.header)

@@ -19,7 +19,7 @@ from postseal.mail.authentication.signing_input import (
     MessageToSign,
     SigningIdentity,
 )
-from postseal.mail.defaults import Clock, local_now
+from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["DKIMSigner", "DKIMSigning"]
 
@@ -38,7 +38,7 @@ class DKIMSigner:
         header_form: Canonicalization = Canonicalization.RELAXED,
         body_form: Canonicalization = Canonicalization.RELAXED,
         lifetime: timedelta | None = None,
-        clock: Clock = local_now,
+        clock: Clock = utc_now,
     ) -> None:
         if not identities:
             raise InvalidInput("a signer needs at least one identity")

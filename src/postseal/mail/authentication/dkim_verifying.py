@@ -25,7 +25,7 @@ from postseal.mail.authentication.signature_check import (
     find_key,
 )
 from postseal.mail.authentication.words import ResultWord, SignatureFault
-from postseal.mail.defaults import Clock, local_now
+from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["DKIMResult", "DKIMVerification", "VerificationLimits", "verify_dkim"]
 
@@ -73,7 +73,7 @@ async def verify_dkim(
     resolver: TXTLookup,
     *,
     limits: VerificationLimits | None = None,
-    clock: Clock = local_now,
+    clock: Clock = utc_now,
 ) -> tuple[DKIMResult, ...]:
     """Check all signatures of a message; nothing for a message without one.
 
@@ -89,9 +89,7 @@ async def verify_dkim(
 class DKIMVerification:
     """The check of one message: `feed` it all, then `finish` looks up the keys."""
 
-    def __init__(
-        self, *, limits: VerificationLimits | None = None, clock: Clock = local_now
-    ) -> None:
+    def __init__(self, *, limits: VerificationLimits | None = None, clock: Clock = utc_now) -> None:
         self._limits = limits or VerificationLimits()
         self._clock = clock
         self._message = MessageToCheck(self._read_all, max_header=self._limits.header)

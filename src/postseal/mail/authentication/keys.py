@@ -6,6 +6,7 @@ The package `cryptography` is imported when a key is used, so that composing mai
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from enum import StrEnum, unique
 from hashlib import sha256
 from pathlib import Path
@@ -53,7 +54,7 @@ def missing_cryptography(error: ModuleNotFoundError) -> MissingExtra:
 class SigningKey:
     """A private key for DKIM and ARC; its `repr` shows nothing secret, and it does not pickle."""
 
-    __slots__ = ("_key", "bits", "type")
+    __slots__ = ("_key", "_sign", "bits", "type")
 
     def __init__(
         self,
@@ -68,12 +69,16 @@ class SigningKey:
         """
         try:
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+            from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
             from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+            from cryptography.hazmat.primitives.hashes import SHA256
         except ModuleNotFoundError as error:
             raise missing_cryptography(error) from None
         self._key = key
+        self._sign: Callable[[bytes], bytes]
         if isinstance(key, Ed25519PrivateKey):
             self.type, self.bits = KeyType.ED25519, 256
+            self._sign = lambda octets: key.sign(sha256(octets).digest())
             return
         if not isinstance(key, RSAPrivateKey):
             raise InvalidKey(
@@ -81,6 +86,8 @@ class SigningKey:
                 hint="Use RSA or Ed25519 (RFC 8463).",
             )
         self.type, self.bits = KeyType.RSA, key.key_size
+        padding, algorithm = PKCS1v15(), SHA256()
+        self._sign = lambda octets: key.sign(octets, padding, algorithm)
         least = _LEAST_BITS_EVER if dangerous_accept_short_rsa else _LEAST_BITS
         if not least <= self.bits <= _MOST_BITS:
             raise InvalidKey(
@@ -195,13 +202,7 @@ class SigningKey:
 
     def sign(self, octets: bytes) -> bytes:
         """Sign with rsa-sha256 (RSASSA-PKCS1-v1_5) or ed25519-sha256 (the hash, by PureEdDSA)."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-        from cryptography.hazmat.primitives.hashes import SHA256
-
-        if isinstance(self._key, Ed25519PrivateKey):
-            return self._key.sign(sha256(octets).digest())
-        return self._key.sign(octets, PKCS1v15(), SHA256())
+        return self._sign(octets)
 
     def __repr__(self) -> str:
         return f"<SigningKey {self.type} {self.bits} bits>"

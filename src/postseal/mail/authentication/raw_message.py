@@ -90,6 +90,8 @@ def refuse_bare_line_ends(piece: bytes) -> None:
 def pieces_of(message: bytes | Iterable[bytes]) -> Iterable[bytes]:
     """Give a message in pieces, whether it comes whole or already in pieces."""
     if isinstance(message, bytes):
+        if len(message) <= _PIECE:
+            return (message,)
         view = memoryview(message)
         return (bytes(view[at : at + _PIECE]) for at in range(0, len(message), _PIECE))
     return message

@@ -6,7 +6,7 @@ fixed before they are known.
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from typing import Final
 
@@ -39,10 +39,10 @@ def signature_field(name: str, tags: Sequence[tuple[str, str]]) -> bytes:
 
 def with_signature(field: bytes, signature: bytes) -> bytes:
     """Put a signature into the empty b= at the end of a field."""
-    text = b64encode(signature).decode("ascii")
+    text = b2a_base64(signature, newline=False)
     # The first line has "\tb=" before it, later ones a tab and a space.
     lines = [text[at : at + 72] for at in range(0, len(text), 72)]
-    return b"%b%b\r\n" % (field.removesuffix(b"\r\n"), f"{_FOLD} ".join(lines).encode("ascii"))
+    return b"%b%b\r\n" % (field.removesuffix(b"\r\n"), b"\r\n\t ".join(lines))
 
 
 def _pieces(tag: str, value: str) -> list[str]:

@@ -115,7 +115,8 @@ class HeaderChoice:
             there[one.name] = there.get(one.name, 0) + 1
         names: list[str] = []
         for name, besides in self._wanted:
-            names += [name] * (there.get(name, 0) + besides)
+            if count := there.get(name, 0) + besides:
+                names += [name] * count
         return names
 
 

@@ -14,7 +14,7 @@ from postseal.mail.authentication.lookups import Records, SPFLookup
 from postseal.mail.authentication.spf_macros import InvalidSPF, MacroString, dotted
 from postseal.mail.authentication.spf_record import Directive, Mechanism, SPFRecord
 from postseal.mail.authentication.words import ResultWord
-from postseal.mail.defaults import Clock, local_now
+from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["ReverseLookup", "SPFResult", "check_spf"]
 
@@ -62,7 +62,7 @@ async def check_spf(
     helo: str,
     reverse: ReverseLookup | None = None,
     receiver: str = "unknown",
-    clock: Clock = local_now,
+    clock: Clock = utc_now,
 ) -> SPFResult:
     """Evaluate the domain of a sender for a client: `check_host()` of RFC 7208 4.
 
