@@ -19,8 +19,7 @@ if TYPE_CHECKING:
         parse,
     )
     from postseal.mail.authentication import DKIMSigner
-    from postseal.secrets import Secret
-    from postseal.secrets.source import secret
+    from postseal.secrets import Secret, secret
     from postseal.send import (
         AsyncMailer,
         Delivery,
@@ -53,8 +52,7 @@ else:
                 "parse",
             ),
             "postseal.mail.authentication": ("DKIMSigner",),
-            "postseal.secrets": ("Secret",),
-            "postseal.secrets.source": ("secret",),
+            "postseal.secrets": ("Secret", "secret"),
             "postseal.send": (
                 "AsyncMailer",
                 "Delivery",

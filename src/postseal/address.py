@@ -6,7 +6,6 @@ line. Reading of display names, comments and groups is the business of `postseal
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Self
@@ -138,6 +137,8 @@ def is_loopback(host: str) -> bool:
     """Tell whether what is sent to `host` stays on this machine (RFC 6761 6.3 for the name)."""
     if host == "localhost":
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
@@ -185,6 +186,8 @@ def _check_domain(domain: str) -> None:
 
 def _check_literal(domain: str) -> None:
     # RFC 5321 4.1.3: address-literal = "[" ( IPv4-address-literal / IPv6-address-literal ) "]"
+    import ipaddress
+
     try:
         if domain[-1] != "]":
             raise ValueError(domain)

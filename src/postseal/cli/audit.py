@@ -28,11 +28,19 @@ def client(
             metavar="COMMAND",
             help="The client behind --, which sends one message each time. Filled in: {host} "
             "{port} {user} {password} {from} {to} {subject} {body} {ca_file} {mode} {config_file}; "
-            "each is also in the environment, as POSTSEAL_LAB_HOST and so on.",
+            "each is also in the environment, as POSTSEAL_LAB_HOST and so on. With --driver, what "
+            "runs the driver: the python, node or ruby that has the library.",
             show_default=False,
         ),
     ] = None,
     *,
+    driver: Annotated[
+        Literal["aiosmtplib", "mail", "net-smtp", "nodemailer", "smtplib"] | None,
+        typer.Option(
+            "--driver",
+            help="Attack this library, in a small program of the lab that sends by it.",
+        ),
+    ] = None,
     mode: Annotated[
         Literal["starttls", "implicit"],
         typer.Option("--mode", help="How the client is told to reach the server."),
@@ -128,6 +136,7 @@ def client(
 
         attack = ClientAudit(
             command=tuple(command or ()),
+            driver=driver,
             mode=mode,
             expectation=expect,
             patterns=cases,

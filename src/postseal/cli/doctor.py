@@ -29,7 +29,7 @@ from postseal.send.session.connection_options import ConnectionOptions
 
 if TYPE_CHECKING:
     from postseal.dns.stub import StubResolver
-    from postseal.secrets.secret import Secret
+    from postseal.secrets.opaque import Secret
 
 __all__ = ["doctor"]
 

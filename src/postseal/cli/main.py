@@ -16,8 +16,9 @@ def main() -> None:
     """
     try:
         from postseal.cli.app import app
+
+        app()
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
         sys.exit(_NEEDS.format("postseal[cli]"))
-    app()

@@ -15,8 +15,8 @@ from postseal.audit.exit_codes import ExitCode
 from postseal.cli.examining import examination
 from postseal.cli.output import errors_as_lines, show
 from postseal.errors import InvalidInput
+from postseal.secrets.opaque import Secret
 from postseal.secrets.provider import SecretReference
-from postseal.secrets.secret import Secret
 from postseal.secrets.source import SecretSource
 
 if TYPE_CHECKING:

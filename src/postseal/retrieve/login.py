@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from postseal.errors import AuthError, InvalidSetting, MailError, Phase
-from postseal.secrets.secret import Secret
+from postseal.secrets.opaque import Secret
 from postseal.send.endpoint import Endpoint
 from postseal.smtp.sasl.choice import choose_mechanisms
 from postseal.smtp.sasl.credentials import (

@@ -21,7 +21,7 @@ from postseal.retrieve.login import Login, log_in
 from postseal.retrieve.place import MailboxProtocol, MailboxURL
 from postseal.retrieve.session import Afterwards
 from postseal.retrieve.wire import Wire
-from postseal.secrets.secret import Secret
+from postseal.secrets.opaque import Secret
 from postseal.send.networks.blocking import BlockingNetwork
 from postseal.send.networks.network import Network
 from postseal.send.timeouts import Timeouts
