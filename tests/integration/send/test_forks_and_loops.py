@@ -171,7 +171,8 @@ def test_two_event_loops_at_once_are_refused() -> None:
 @pytest.mark.parametrize("number", [1, 2])
 async def test_connections_are_kept_ready_by_a_task(number: int) -> None:
     with OwnServer() as server:
-        pool = PoolOptions(min_idle=number)
+        # No room for one more while the last is being made ready.
+        pool = PoolOptions(min_idle=number, max_connections=number)
         async with (
             asyncio.timeout(20),
             AsyncMailer(url_of(server), pool=pool) as mailer,
@@ -183,7 +184,7 @@ async def test_connections_are_kept_ready_by_a_task(number: int) -> None:
 
 def test_connections_are_kept_ready_by_a_thread() -> None:
     with OwnServer() as server:
-        pool = PoolOptions(min_idle=2)
+        pool = PoolOptions(min_idle=2, max_connections=2)
         with Mailer(url_of(server), pool=pool) as mailer:
             wait_until(
                 lambda: server.connections == 2, within=20, what="two connections kept ready"
