@@ -8,11 +8,11 @@ from enum import StrEnum, unique
 from html import escape
 
 from postseal.address import Address, ascii_domain
+from postseal.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.errors import InvalidInput
 from postseal.mail.arguments import MailboxesLike, is_foreign_id, mailboxes_from
 from postseal.mail.attachment import Attachment
 from postseal.mail.contents import Contents, contents_of
-from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.mailbox import Mailbox
 from postseal.mail.message import Message, written_date
 from postseal.mail.reading.message import ReceivedMessage

@@ -7,10 +7,10 @@ import email.policy
 from collections.abc import Iterable, Mapping
 from email.message import EmailMessage
 
+from postseal.defaults import Clock, RandomSource
 from postseal.errors import InvalidHeader, InvalidInput
 from postseal.mail.arguments import HeadersLike, is_foreign_id, is_message_id
 from postseal.mail.contents import contents_of
-from postseal.mail.defaults import Clock, RandomSource
 from postseal.mail.headers import Header
 from postseal.mail.message import Message, MissingText
 from postseal.mail.reading.message import ReceivedMessage

@@ -9,6 +9,7 @@ from enum import StrEnum, unique
 from typing import TYPE_CHECKING
 
 from postseal.address import ascii_domain
+from postseal.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.errors import InvalidInput
 from postseal.mail._field import FieldWriter
 from postseal.mail.arguments import (
@@ -27,7 +28,6 @@ from postseal.mail.arguments import (
     metadata_from,
     other_headers,
 )
-from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.envelope import Envelope
 from postseal.mail.flowed import TextLayout
 from postseal.mail.headers import Header

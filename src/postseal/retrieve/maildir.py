@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from postseal.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.errors import InvalidInput
-from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.reading.parser import parse
 from postseal.retrieve.errors import MailboxCorrupt, MailboxMissing, MessageTooLarge
 from postseal.retrieve.files import (

@@ -16,8 +16,8 @@ from enum import Enum, unique
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from postseal.defaults import Clock, local_now
 from postseal.errors import InvalidInput
-from postseal.mail.defaults import Clock, local_now
 from postseal.mail.reading.dates import read_date
 from postseal.mail.reading.parser import parse
 from postseal.retrieve.errors import MailboxCorrupt, MessageTooLarge

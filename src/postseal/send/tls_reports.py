@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from postseal.address import Address, ascii_domain
+from postseal.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.errors import InvalidReport
 from postseal.mail.attachment import Attachment
-from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
 from postseal.send.networks.https import HTTPSFailed, HTTPSRequest, exchange

@@ -20,17 +20,16 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from postseal.defaults import RandomSource, random_octets
 from postseal.secrets import Secret
 from postseal.smtp.sasl import ScramRecord
 
 __all__ = [
     "MAX_PASSWORD_OCTETS",
-    "RandomBytes",
     "derive_scram_record",
     "generate_secret",
     "hash_generated_secret",
@@ -41,9 +40,6 @@ __all__ = [
     "verify_generated_secret",
     "verify_password",
 ]
-
-RandomBytes = Callable[[int], bytes]
-"""Gives as many random octets as it is asked for, as `secrets.token_bytes` does."""
 
 MAX_PASSWORD_OCTETS = 1024
 """The longest password that is hashed, in octets of UTF-8; no longer one is ever right."""
@@ -59,7 +55,7 @@ _READABLE = bytes.maketrans(
 _hasher = PasswordHasher()
 
 
-def generate_secret(random: RandomBytes = secrets.token_bytes) -> Secret:
+def generate_secret(random: RandomSource = random_octets) -> Secret:
     """Make a password of 160 random bits that can be read out and typed: eight groups of four."""
     symbols = base64.b32encode(random(_SECRET_OCTETS)).translate(_READABLE).decode("ascii")
     groups = (
@@ -127,7 +123,7 @@ def derive_scram_record(secret: Secret) -> ScramRecord:
     return ScramRecord.derive(secret.reveal())
 
 
-def new_token(random: RandomBytes = secrets.token_bytes) -> Secret:
+def new_token(random: RandomSource = random_octets) -> Secret:
     """Make a session token of 256 random bits, in the characters that a cookie may hold."""
     return Secret(base64.urlsafe_b64encode(random(_TOKEN_OCTETS)).rstrip(b"=").decode("ascii"))
 

@@ -17,7 +17,6 @@ Once there is an account, the first run is over and nothing is announced any mor
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,10 +26,10 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from postseal.defaults import RandomSource, random_octets
 from postseal.errors import InvalidInput
 from postseal.secrets import Secret
 from postseal.serve.credentials import (
-    RandomBytes,
     derive_scram_record,
     generate_secret,
     hash_generated_secret,
@@ -132,7 +131,7 @@ async def prepare(
     *,
     announce: Callable[[Announcement], None],
     clock: Clock = time.time,
-    random: RandomBytes = secrets.token_bytes,
+    random: RandomSource = random_octets,
 ) -> Prepared:
     """Make what is missing, keep what is there; hold the `DataDirectoryLock` meanwhile.
 

@@ -6,7 +6,6 @@ Every decision is a reply. `250` for a message is given after the store's commit
 
 from __future__ import annotations
 
-import secrets
 import time
 from base64 import b32encode
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from postseal.address import Address, ascii_domain
+from postseal.defaults import RandomSource, random_octets
 from postseal.errors import MailError
 from postseal.mail.envelope import Envelope
 from postseal.mail.prepared import PreparedMessage
@@ -69,7 +69,7 @@ class Intake:
         store: Store,
         *,
         clock: Callable[[], float] = time.time,
-        random: Callable[[int], bytes] = secrets.token_bytes,
+        random: RandomSource = random_octets,
     ) -> None:
         self._settings = settings
         self.authenticator = Authenticator(store)

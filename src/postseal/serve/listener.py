@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from postseal.defaults import Clock, utc_now
 from postseal.errors import Disconnected, MailError, TimedOut
 from postseal.send.networks.aio import AsyncioStream, listen
 from postseal.send.networks.network import Stream
@@ -22,7 +23,6 @@ from postseal.serve.proxied import Networks, arrive
 from postseal.serve.spool import Spool
 from postseal.serve.storage import Reception
 from postseal.smtp import Reply, ServerSession
-from postseal.smtp.clock import Clock, utc_now
 from postseal.smtp.events import (
     AUTHENTICATION_QUESTIONS,
     AuthenticationFailed,

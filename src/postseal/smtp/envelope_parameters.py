@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from postseal.defaults import Clock
 from postseal.errors import InvalidInput
-from postseal.smtp.clock import Clock
 from postseal.smtp.commands import Mail, Rcpt
 from postseal.smtp.envelope_values import (
     DeliverBy,

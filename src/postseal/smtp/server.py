@@ -9,8 +9,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
+from postseal.defaults import Clock, utc_now
 from postseal.errors import LocalProtocolError, Phase, StartTLSInjection
-from postseal.smtp.clock import Clock, utc_now
 from postseal.smtp.events import (
     AUTHENTICATION_QUESTIONS,
     MailReceived,

@@ -11,8 +11,8 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
+from postseal.defaults import Clock
 from postseal.errors import RemoteProtocolError, StartTLSInjection
-from postseal.smtp.clock import Clock
 from postseal.smtp.events import ServerEvent, SessionEnded
 from postseal.smtp.lines import LineBuffer
 from postseal.smtp.protocol import Extension, Protocol

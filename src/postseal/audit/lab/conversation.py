@@ -72,10 +72,10 @@ D = TypeVar("D", Answer, Append, Advertise, Drip, Flood, Trap)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What all connections of one case share."""
+    """What all connections of one case share; `given` is what the client was given to send."""
 
     mode: Mode
-    canaries: Canaries
+    given: Canaries
     certificates: Certificates
 
 
@@ -86,7 +86,7 @@ class Conversation:
         self._wire = wire
         self._server = server
         self._scene = scene
-        self._users = KnownUsers({scene.canaries.user: scene.canaries.password})
+        self._users = KnownUsers({scene.given.user: scene.given.password})
         self._record: Connection = wire.record
         is_implicit = scene.mode is Mode.IMPLICIT
         self._session = self._new_session(sealed=server.feigns_tls or is_implicit)

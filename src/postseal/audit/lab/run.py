@@ -161,13 +161,14 @@ class Lab:
 
     async def _see(self, case: Case, patience: float) -> _Seen:
         canaries = make_canaries(self.choose)
-        scene = Scene(mode=self.options.mode, canaries=canaries, certificates=self._certificates)
+        given = case.input.given_in(canaries) if case.input else canaries
+        scene = Scene(mode=self.options.mode, given=given, certificates=self._certificates)
         async with HostileServer(case, scene) as server:
             settings = Settings(
                 host=self.options.host,
                 port=server.port,
                 mode=self.options.mode,
-                canaries=case.input.given_in(canaries) if case.input else canaries,
+                canaries=given,
                 ca_file=self._ca_file,
             )
             run = await self.client.run(settings, patience=patience)

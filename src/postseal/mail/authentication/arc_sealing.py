@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 
+from postseal.defaults import Clock, utc_now
 from postseal.errors import InvalidInput
 from postseal.mail.authentication.arc_fields import MAX_INSTANCE, ChainStatus, highest_instance
 from postseal.mail.authentication.arc_verifying import ARCResult
@@ -18,7 +19,6 @@ from postseal.mail.authentication.signing_input import (
     MessageToSign,
     SigningIdentity,
 )
-from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["ARCSealer"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from postseal.defaults import Clock, utc_now
 from postseal.mail.authentication.arc_fields import ARCSet, ChainStatus, arc_sets, seal_scope
 from postseal.mail.authentication.canonical import Canonicalization
 from postseal.mail.authentication.checking_input import BodyHashes, MessageToCheck
@@ -22,7 +23,6 @@ from postseal.mail.authentication.signature_check import (
 )
 from postseal.mail.authentication.signed_octets import signed_octets, without_signature
 from postseal.mail.authentication.words import SignatureFault
-from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["ARCResult", "ARCVerification", "verify_arc"]
 

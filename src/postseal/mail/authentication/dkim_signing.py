@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from postseal.defaults import Clock, utc_now
 from postseal.errors import InvalidInput
 from postseal.mail.authentication.canonical import Canonicalization
 from postseal.mail.authentication.keys import SigningKey
@@ -19,7 +20,6 @@ from postseal.mail.authentication.signing_input import (
     MessageToSign,
     SigningIdentity,
 )
-from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["DKIMSigner", "DKIMSigning"]
 

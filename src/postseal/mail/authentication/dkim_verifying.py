@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from postseal.defaults import Clock, utc_now
 from postseal.mail.authentication.checking_input import BodyHashes, MessageToCheck
 from postseal.mail.authentication.lookups import TXTLookup
 from postseal.mail.authentication.message_signature import InvalidSignature, MessageSignature
@@ -25,7 +26,6 @@ from postseal.mail.authentication.signature_check import (
     find_key,
 )
 from postseal.mail.authentication.words import ResultWord, SignatureFault
-from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["DKIMResult", "DKIMVerification", "VerificationLimits", "verify_dkim"]
 

@@ -9,12 +9,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final, Protocol, TypeVar
 
 from postseal.address import ascii_domain
+from postseal.defaults import Clock, utc_now
 from postseal.errors import InvalidAddress, MailError
 from postseal.mail.authentication.lookups import Records, SPFLookup
 from postseal.mail.authentication.spf_macros import InvalidSPF, MacroString, dotted
 from postseal.mail.authentication.spf_record import Directive, Mechanism, SPFRecord
 from postseal.mail.authentication.words import ResultWord
-from postseal.mail.defaults import Clock, utc_now
 
 __all__ = ["ReverseLookup", "SPFResult", "check_spf"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from postseal.mail.defaults import local_now
+from postseal.defaults import local_now
 from postseal.mail.header_protection import UnwrappedMessage, unwrap
 from postseal.mail.openpgp.contents import Contents, read_contents
 from postseal.mail.openpgp.engine import engine

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from postseal.address import Address
-from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
+from postseal.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.header_protection import HeaderConfidentiality, protect_for_encryption
 from postseal.mail.message import Message
 from postseal.mail.mime import Part

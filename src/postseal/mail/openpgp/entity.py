@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from postseal.mail.defaults import RandomSource
+from postseal.defaults import RandomSource
 from postseal.mail.mime import Part, multipart
 
 __all__ = ["armored_part", "multipart_entity"]

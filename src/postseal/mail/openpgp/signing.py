@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from postseal.defaults import RandomSource, random_octets
 from postseal.errors import InvalidInput
-from postseal.mail.defaults import RandomSource, random_octets
 from postseal.mail.header_protection import protect_for_signing
 from postseal.mail.message import Message
 from postseal.mail.mime import Part

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from postseal.address import Address
+from postseal.defaults import local_now
 from postseal.errors import InvalidAddress
-from postseal.mail.defaults import local_now
 from postseal.mail.header_protection import unwrap
 from postseal.mail.openpgp.engine import engine
 from postseal.mail.openpgp.faults import InvalidPackets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from postseal.mail.defaults import RandomSource
+from postseal.defaults import RandomSource
 from postseal.mail.smime import asn1
 from postseal.mail.smime.algorithms import AlgorithmIdentifier, ContentCipher
 from postseal.mail.smime.cms import (

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from postseal.address import Address
+from postseal.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.errors import InvalidInput
-from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.envelope import Envelope
 from postseal.mail.header_protection import HeaderConfidentiality, protect_for_encryption
 from postseal.mail.message import Message

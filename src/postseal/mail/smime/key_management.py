@@ -141,7 +141,7 @@ def content_key(info: KeyTransport | KeyAgreement, identity: Identity, length: i
 def _decrypted(info: KeyTransport, identity: Identity, length: int) -> bytes:
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-    from postseal.mail.defaults import random_octets
+    from postseal.defaults import random_octets
 
     private = identity.key
     if not isinstance(private, rsa.RSAPrivateKey):

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import Enum, unique
 from typing import TYPE_CHECKING
 
+from postseal.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.errors import InvalidInput
-from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.mail.header_protection import protect_for_signing
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage

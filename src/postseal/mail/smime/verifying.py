@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from postseal.address import Address
+from postseal.defaults import local_now
 from postseal.mail.arguments import checked_date
-from postseal.mail.defaults import local_now
 from postseal.mail.header_protection import unwrap
 from postseal.mail.reading.message import ReceivedMessage
 from postseal.mail.reading.parser import parse

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
+from postseal.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.errors import InvalidInput, InvalidSetting, InvalidURL
-from postseal.mail.defaults import Clock, RandomSource, local_now, random_octets
 from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.results import Delivery

@@ -15,12 +15,12 @@ import json
 from typing import Final
 
 from postseal.address import Address
+from postseal.defaults import utc_now
 from postseal.errors import InvalidInput, LocalProtocolError
 from postseal.json_place import JSONPlace, read_json
 from postseal.mail.envelope import MAX_RECIPIENTS, Envelope
 from postseal.send.outgoing import Outgoing
 from postseal.send.terms import terms_for
-from postseal.smtp.clock import utc_now
 from postseal.smtp.commands import Mail, Rcpt
 from postseal.smtp.delivery_options import DeliveryOptions
 from postseal.smtp.envelope_parameters import (

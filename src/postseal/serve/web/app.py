@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Collection
 from http import HTTPStatus
@@ -17,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from postseal.serve.credentials import RandomBytes
+from postseal.defaults import RandomSource, random_octets
 from postseal.serve.setting_types import DeliveryMode
 from postseal.serve.storage import MessageNotFound, StorageError, Store
 from postseal.serve.web import api, content, login, pages
@@ -42,7 +41,7 @@ def create_app(
     hosts: Collection[str] = (),
     dangerous_plain_http_beyond_loopback: bool = False,
     clock: Callable[[], float] = time.time,
-    random: RandomBytes = secrets.token_bytes,
+    random: RandomSource = random_octets,
 ) -> FastAPI:
     """Make the application that shows what `store` holds.
 

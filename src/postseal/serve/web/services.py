@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from anyio import CapacityLimiter
 from starlette.requests import Request
 
-from postseal.serve.credentials import RandomBytes
+from postseal.defaults import RandomSource, random_octets
 from postseal.serve.setting_types import DeliveryMode
 from postseal.serve.storage import Store
 from postseal.serve.web.throttle import Throttle
@@ -35,7 +34,7 @@ class Services:
     account_throttle: Throttle
     client_throttle: Throttle
     dangerous_plain_http_beyond_loopback: bool = False
-    random: RandomBytes = secrets.token_bytes
+    random: RandomSource = random_octets
     hashing: CapacityLimiter = field(default_factory=_two_at_once)
     rendering: CapacityLimiter = field(default_factory=_two_at_once)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final
 
+from postseal.defaults import RandomSource, random_octets
 from postseal.errors import InvalidInput
 from postseal.smtp.grammar import is_base64
-from postseal.smtp.sasl.defaults import RandomSource, random_octets
 from postseal.smtp.sasl.saslprep import StringUse, saslprep
 
 __all__ = [

@@ -89,7 +89,7 @@ def case(*deviations: Deviation, server: Server | None = None) -> Case:
 
 @contextlib.asynccontextmanager
 async def talk(*deviations: Deviation, server: Server | None = None) -> AsyncIterator[Talk]:
-    scene = Scene(mode=Mode.STARTTLS, canaries=CANARIES, certificates=CERTIFICATES)
+    scene = Scene(mode=Mode.STARTTLS, given=CANARIES, certificates=CERTIFICATES)
     async with HostileServer(case(*deviations, server=server), scene) as hostile:
         reader, writer = await asyncio.open_connection("127.0.0.1", hostile.port)
         yield Talk(hostile, reader, writer)

@@ -162,7 +162,7 @@ async def test_what_counts_as_going_on(
     handshake = ByHand(lambda certificates: lambda data: b"", consent)
     scene = Scene(
         mode=Mode.IMPLICIT,
-        canaries=make_canaries(random.Random(1).choice),
+        given=make_canaries(random.Random(1).choice),
         certificates=CERTIFICATES,
     )
     async with HostileServer(

@@ -1,4 +1,4 @@
-"""Where a message takes the time and its random tokens from, unless told otherwise."""
+"""Where the time and random octets come from, unless told otherwise."""
 
 from __future__ import annotations
 
