@@ -53,6 +53,7 @@ def test_every_locked_set_is_there() -> None:
         "docs",
         "fuzz",
         "lab",
+        "lab-newer",
         "lab-older",
     } == {lock.stem for lock in LOCKS}
 

@@ -66,18 +66,18 @@ class EmailBackend(BaseEmailBackend):
         fail_silently: bool = False,  # noqa: FBT001, FBT002  # as Django calls it
         *,
         alias: str | None = None,
-        _ignore_unknown_kwargs: set[str] | None = None,
         **options: object,
     ) -> None:
-        ignored = _ignore_unknown_kwargs or set()
+        # The names that a call of `get_connection` brought, for Django to ignore the unknown among
+        # them. Here nothing is ignored: another password counts, what is unknown is refused.
+        options.pop("_ignore_unknown_kwargs", None)
         if alias is None:
             super().__init__()
-            options = {**_configured(), **_given(options)}
+            self._settings = MailerSettings.read({**_configured(), **_given(options)})
         else:
             super().__init__(alias=alias)
-            options = {name: options[name] for name in options if name not in ignored}
+            self._settings = _mailer_settings(alias, options)
         self.fail_silently = fail_silently
-        self._settings = MailerSettings.read(options)
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Send them in their order; the first that cannot be sent stops the others.
@@ -98,6 +98,13 @@ class EmailBackend(BaseEmailBackend):
                 vars(message)["delivery"] = delivery
                 count += 1
         return count
+
+
+def _mailer_settings(alias: str, options: Mapping[str, object]) -> MailerSettings:
+    try:
+        return MailerSettings.read(options)
+    except InvalidSetting as error:
+        raise InvalidSetting(f"MAILERS[{alias!a}]: {error.text}", hint=error.hint) from None
 
 
 def _configured() -> Mapping[str, object]:

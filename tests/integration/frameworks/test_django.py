@@ -149,6 +149,21 @@ def test_options_of_a_mailer_of_django_6_1(server: SMTPServer) -> None:
     server.outbox.assert_sent(to="ada@example.org")
 
 
-def test_an_unknown_option_is_named() -> None:
-    with pytest.raises(InvalidSetting, match=r"'urll'.*Did you mean url"):
+def test_what_a_call_adds_to_a_mailer_of_django_6_1_counts() -> None:
+    with SMTPServer(users={"ada": "enchantress"}) as server:
+        backend = EmailBackend(
+            alias="default",
+            url=server.url,
+            ca_file=str(server.ca_file),
+            password="enchantress",
+            _ignore_unknown_kwargs={"password"},
+        )
+        message = EmailMessage("Hi", "text", "a@example.com", ["ada@example.org"])
+        assert backend.send_messages([message]) == 1
+        assert server.sessions[0].authenticated_as == "ada"
+        close_shared_mailers()
+
+
+def test_an_unknown_option_is_named_with_its_mailer() -> None:
+    with pytest.raises(InvalidSetting, match=r"MAILERS\['default'\]: 'urll'.*Did you mean url"):
         EmailBackend(alias="default", urll="smtp://mail.example.com")
