@@ -121,6 +121,11 @@ class Channel:
         """
         return cls(context, opening=opening)
 
+    @property
+    def has_data_to_send(self) -> bool:
+        """True when ciphertext is due to the peer."""
+        return self._outgoing.pending > 0
+
     def data_to_send(self) -> bytes:
         """Take the ciphertext due to the peer."""
         return self._outgoing.read()
@@ -290,6 +295,10 @@ class Channel:
         try:
             while data := self._object.read(_READ_SIZE):
                 pieces.append(data)
+                if not (self._incoming.pending or self._object.pending()):
+                    # To ask for what is not there is answered by an exception, which costs as much
+                    # as to read what was.
+                    return b"".join(pieces)
             self.is_ended = True
         except ssl.SSLWantReadError:
             return b"".join(pieces)

@@ -83,8 +83,9 @@ class SealedStream(Stream):
                 await self._say_last(deadline)
                 raise
             if plaintext:
-                # What was heard counts, also when the peer is there no more.
-                await self._say_last(deadline)
+                if channel.has_data_to_send:
+                    # What was heard counts, also when the peer is there no more.
+                    await self._say_last(deadline)
                 return plaintext
             await self._flush(deadline)
         if channel.is_cut:
