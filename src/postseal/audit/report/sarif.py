@@ -88,7 +88,9 @@ def sarif_report(triaged: TriagedReport) -> str:
 def _rule(check: Check) -> JSONValue:
     references = [f"{one.label} {one.url}".strip() for one in check.references]
     cwe = (f"external/cwe/cwe-{number}" for number in check.cwe)
-    properties: dict[str, JSONValue] = {"tags": ["security", *check.tags, *cwe]}
+    # SARIF 2.1.0, 3.8.2: a tag stands there once.
+    tags = dict.fromkeys(("security", *check.tags, *cwe))
+    properties: dict[str, JSONValue] = {"tags": list(tags)}
     if check.severity in _SCORES:
         properties["security-severity"] = _SCORES[check.severity]
     return {

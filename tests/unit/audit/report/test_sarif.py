@@ -19,7 +19,16 @@ from postseal.audit.findings import Location, Outcome, Severity
 from postseal.audit.report.sarif import sarif_report
 from postseal.audit.suppressions import Suppression
 from postseal.audit.triage import TriagedReport
-from tests.parts.audited import CHATTY, HONEST, found, hostile_reports, passed, report, triaged
+from tests.parts.audited import (
+    CHATTY,
+    HONEST,
+    STRIPPED,
+    found,
+    hostile_reports,
+    passed,
+    report,
+    triaged,
+)
 
 SCHEMA = Path(__file__).with_name("sarif-2.1.0.schema.json")
 VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
@@ -119,6 +128,12 @@ def test_places_in_files(path: str, uri: str) -> None:
     [result] = run_of(triaged(replace(found(), location=Location(path, 7))))["results"]
     place = result["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == (uri, 7)
+
+
+def test_a_tag_stands_there_once() -> None:
+    check = replace(STRIPPED, tags=("security", "tls", "tls"), cwe=(319, 319))
+    [rule] = run_of(triaged(found(check)))["tool"]["driver"]["rules"]
+    assert rule["properties"]["tags"] == ["security", "tls", "external/cwe/cwe-319"]
 
 
 def test_a_message_of_a_stranger_holds_neither_links_nor_placeholders() -> None:
