@@ -173,8 +173,7 @@ class Core:
             lane.leave()
             await self._network.sleep(wait)
         try:
-            if self._pace.is_limited:
-                await self._pace.take(deadline=pending.deadline)
+            await self._pace.take(deadline=pending.deadline)
             delivery = await lane.deliver(
                 pending.outgoing, deadline=pending.deadline, following=following
             )

@@ -44,11 +44,6 @@ class Pace:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    @property
-    def is_limited(self) -> bool:
-        """False where any moment can be had."""
-        return self._gap > 0
-
     def is_free(self) -> bool:
         """Tell whether the present moment can be had."""
         return not self._gap or self._next - self._slack <= self._network.now()

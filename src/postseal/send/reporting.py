@@ -33,8 +33,7 @@ class Reporting:
             self._sent(sent.message, sent.delivery, seconds)
         elif sent.error is not None:
             self._refused(sent.message, sent.error, seconds)
-        if self.hooks.after_send:
-            await self.hooks.conclude(sent)
+        await self.hooks.conclude(sent)
 
     def _sent(self, message: AnyMessage, delivery: Delivery, seconds: float) -> None:
         if _log.isEnabledFor(logging.INFO):

@@ -95,9 +95,7 @@ class _ConnectionLane(Lane):
     ) -> Delivery:
         while True:
             connection, deliveries = await self._ready(deadline)
-            pace = self._pace(connection)
-            if pace.is_limited:
-                await pace.take(deadline=deadline)
+            await self._pace(connection).take(deadline=deadline)
             is_new = connection.usage.is_new
             try:
                 return await deliveries.deliver(

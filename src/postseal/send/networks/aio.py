@@ -46,20 +46,15 @@ class AsyncioNetwork(Network):
     ) -> None:
         self._lookups = Lookups(look_up)
         self._local = None if local_address is None else (str(local_address), 0)
-        self._clock: Callable[[], float] | None = None
 
     def now(self) -> float:
         """The loop's clock."""
-        if self._clock is None:
-            # Kept, since to ask for the running loop is a system call before Python 3.12.
-            self._clock = asyncio.get_running_loop().time
-        return self._clock()
+        return asyncio.get_running_loop().time()
 
     async def connect(
         self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
     ) -> Stream:
         """Race the addresses of the host by Happy Eyeballs (RFC 8305)."""
-        self._clock = asyncio.get_running_loop().time
         places = await self._lookups.find(host, port, addresses, partial(_result, deadline))
         attempts = [partial(self._connected, place) for place in in_turn(places)]
         try:
