@@ -391,6 +391,36 @@ async def test_a_listener_serves_each_connection_by_a_task_of_its_own() -> None:
         await server.wait_closed()
 
 
+async def test_what_a_connection_has_heard_stands_while_the_others_are_heard() -> None:
+    """They are all read into the same buffer."""
+    heard: dict[bytes, list[bytes]] = {}
+
+    async def keep(stream: AsyncioStream) -> None:
+        pieces: list[bytes] = []
+        while data := await stream.read(network.now() + 20):
+            pieces.append(data)
+        heard[pieces[0][:1]] = pieces
+        stream.close()
+        if len(heard) == len(letters):
+            is_over.set()
+
+    letters = (b"a", b"b", b"c", b"d")
+    is_over = asyncio.Event()
+    network = World.ASYNCIO.network()
+    async with await listen(LOOPBACK, 0, keep) as server:
+        port = server.sockets[0].getsockname()[1]
+        streams = [await network.connect(LOOPBACK, port, network.now() + 20) for _ in letters]
+        for size in (1, 200_000, 3, 65_536, 100_000):
+            for letter, stream in zip(letters, streams, strict=True):
+                await stream.write(letter * size, network.now() + 20)
+        for stream in streams:
+            stream.close()
+        async with asyncio.timeout(20):
+            await is_over.wait()
+    for letter in letters:
+        assert b"".join(heard[letter]) == letter * 365_540
+
+
 async def test_a_wait_that_is_interrupted() -> None:
     with listener() as server:
         network = World.ASYNCIO.network()
