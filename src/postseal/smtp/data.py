@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from postseal.smtp.line_endings import has_only_crlf, to_crlf
+from postseal.crlf import has_only_crlf, to_crlf
 
 __all__ = ["END_OF_DATA", "DataReader", "DataWriter"]
 

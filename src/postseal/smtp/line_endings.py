@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from enum import Enum, unique
 
-__all__ = ["LineEndings", "LineEndingsFilter", "has_only_crlf", "to_crlf"]
+from postseal.crlf import has_only_crlf, to_crlf
+
+__all__ = ["LineEndings", "LineEndingsFilter"]
 
 
 @unique
@@ -21,17 +23,6 @@ class LineEndings(Enum):
     """Each becomes CRLF; it ends a line of the message, never the message."""
     KEEP = "keep"
     """Octets are octets: for BODY=BINARYMIME alone (RFC 3030 3)."""
-
-
-def has_only_crlf(data: bytes) -> bool:
-    """Tell whether each CR stands before a LF and each LF behind a CR."""
-    pairs = data.count(b"\r\n")
-    return data.count(b"\n") == pairs == data.count(b"\r")
-
-
-def to_crlf(data: bytes) -> bytes:
-    """Write each bare CR and each bare LF as CRLF."""
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
 class LineEndingsFilter:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from postseal.crlf import has_only_crlf
 from postseal.errors import LocalProtocolError, RemoteProtocolError
 from postseal.smtp.grammar import REPLY_LINE, STATUS_CODE
-from postseal.smtp.line_endings import has_only_crlf
 from postseal.smtp.lines import BareLineEnding, LineBuffer, LineTooLong
 
 __all__ = ["Reply", "ReplyParser"]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from postseal.crlf import has_only_crlf
 from postseal.errors import InvalidInput
 
 __all__ = [
@@ -56,7 +57,7 @@ def read_fields(section: bytes) -> tuple[RawField, ...]:
 
     Raises `InvalidMessage` for a bare CR or LF, a NUL, or a line that is no field.
     """
-    is_clean = _has_whole_line_ends(section) and b"\x00" not in section
+    is_clean = has_only_crlf(section) and b"\x00" not in section
     if not is_clean and (found := _BARE.search(section)):
         raise InvalidMessage(
             f"the header section holds {_shown(found[0])} at octet {found.start()}",
@@ -80,7 +81,7 @@ def _fields(section: bytes) -> Iterator[RawField]:
 
 def refuse_bare_line_ends(piece: bytes) -> None:
     """Raise `InvalidMessage` if a piece of a body that ends in no CR holds a bare CR or LF."""
-    if not _has_whole_line_ends(piece):
+    if not has_only_crlf(piece):
         raise InvalidMessage(
             "the body holds a CR without LF or an LF without CR",
             hint="Relays change those and break the signature: end lines with CRLF before signing.",
@@ -144,11 +145,6 @@ class MessageSplitter:
         body = bytes(self._head[body_start:])
         self._head.clear()
         return body
-
-
-def _has_whole_line_ends(octets: bytes) -> bool:
-    pairs = octets.count(b"\r\n")
-    return octets.count(b"\n") == pairs == octets.count(b"\r")
 
 
 def _shown(octet: bytes) -> str:

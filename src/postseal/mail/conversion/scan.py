@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from string import ascii_letters, digits
 from typing import Final
 
+from postseal.crlf import has_only_crlf
 from postseal.mail.conversion.encoders import Encoder, Encoding, encoder
 from postseal.mail.conversion.entities import BodyKind, Entity, Field
 from postseal.mail.conversion.policy import Conversion, NotConvertible
@@ -206,10 +207,7 @@ class _Measure:
         """Read a piece, which ends within no CRLF."""
         self.is_8bit = self.is_8bit or not octets.isascii()
         if not self.is_binary:
-            ends = octets.count(b"\r\n")
-            self.is_binary = (
-                octets.count(b"\n") != ends or octets.count(b"\r") != ends or b"\0" in octets
-            )
+            self.is_binary = b"\0" in octets or not has_only_crlf(octets)
         if not self.is_overlong:
             self._measure_lines(octets)
 

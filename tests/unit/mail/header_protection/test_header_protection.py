@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postseal import Attachment, Message
+from postseal.crlf import to_crlf
 from postseal.mail import TextLayout
 from postseal.mail.authentication.raw_message import InvalidMessage
 from postseal.mail.header_protection import (
@@ -20,7 +21,6 @@ from postseal.mail.header_protection import (
     unwrap,
 )
 from postseal.mail.reading import parse
-from postseal.smtp.line_endings import to_crlf
 from tests.parts.compositions import MESSAGES
 from tests.parts.doc_blocks import run_examples
 
