@@ -1,7 +1,8 @@
 """The servers that the documentation names, on loopback: any program finds them there by name.
 
 Whoever asks the system for one of the names, be it Postseal, smtplib or aiosmtplib, is told of
-aiosmtpd on loopback instead, which wants a login under TLS. Other names do not exist.
+aiosmtpd on loopback instead, which wants a login under TLS. Other names do not exist. What is not
+in Python asks `mapped_mail.rb`, beside this file.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 from typing import Any
@@ -32,19 +34,34 @@ PASSWORD = "enchantress"
 _PROVIDERS = ("smtp.gmail.com", "smtp.office365.com", "email-smtp.eu-central-1.amazonaws.com")
 _OWN = tuple(f"{name}.example.com" for name in ("mail", "relay", "relay2", "one", "two"))
 _TOKENS = ("oauth2.googleapis.com", "login.microsoftonline.com")
-_IMPLICIT, _CLEAR, _HTTPS = 465, 1025, 443
+_STARTTLS, _IMPLICIT, _CLEAR, _HTTPS = 587, 465, 1025, 443
 
 
 @dataclass(slots=True)
 class MappedMail:
-    """What the servers saw: the messages, and the passwords and tokens that they were shown."""
+    """What the servers saw: the messages, and the passwords and tokens that they were shown.
+
+    `routes` leads from the names and ports of the pages to the ports on loopback.
+    """
 
     ca_file: Path
-    subjects: list[str] = field(default_factory=list)
+    routes: dict[tuple[str, int], int] = field(default_factory=dict)
+    messages: list[EmailMessage] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
 
+    @property
+    def subjects(self) -> list[str]:
+        return [message["Subject"] for message in self.messages]
+
+    @property
+    def files(self) -> list[str | None]:
+        """The names of what is attached to the messages."""
+        return [
+            file.get_filename() for message in self.messages for file in message.iter_attachments()
+        ]
+
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        self.subjects.append(message_from_bytes(envelope.content, policy=default)["Subject"])
+        self.messages.append(message_from_bytes(envelope.content, policy=default))
         return "250 2.0.0 taken"
 
     async def auth_XOAUTH2(self, server: Any, args: list[str]) -> AuthResult:
@@ -64,9 +81,16 @@ class MappedMail:
 
 @contextlib.contextmanager
 def mapped_mail(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, *, is_trusted: bool = True
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_trusted: bool = True,
+    is_stripped: bool = False,
 ) -> Iterator[MappedMail]:
-    """Run the servers in a thread, with an authority that the system trusts or does not."""
+    """Run the servers in a thread, with an authority that the system trusts or does not.
+
+    Where they are stripped, port 587 offers no STARTTLS and takes a login in clear.
+    """
     authority = WebAuthority.create(directory)
     mail = MappedMail(directory / "authority.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -74,13 +98,14 @@ def mapped_mail(
     if is_trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(mail.ca_file))
     with contextlib.ExitStack() as stack:
-        ports = stack.enter_context(_aiosmtpd(mail, context))
-        routes = {(name, port): ports[port] for name in (*_OWN, *_PROVIDERS) for port in ports}
-        routes["localhost", _CLEAR] = ports[_CLEAR]
+        ports = stack.enter_context(_aiosmtpd(mail, context, is_stripped=is_stripped))
+        for name in (*_OWN, *_PROVIDERS):
+            mail.routes.update({(name, port): there for port, there in ports.items()})
+        mail.routes["localhost", _CLEAR] = ports[_CLEAR]
         for host in _TOKENS:
             tokens = stack.enter_context(TokenServer(authority, host))
-            routes[host, _HTTPS] = tokens.port
-        monkeypatch.setattr(socket, "getaddrinfo", _finder(routes))
+            mail.routes[host, _HTTPS] = tokens.port
+        monkeypatch.setattr(socket, "getaddrinfo", _finder(mail.routes))
         # Contexts are kept by what is trusted, and that is "the system" here as well.
         client_context.cache_clear()
         stack.callback(client_context.cache_clear)
@@ -116,14 +141,16 @@ class _Session(SMTP):
 
 
 @contextlib.contextmanager
-def _aiosmtpd(mail: MappedMail, context: ssl.SSLContext) -> Iterator[dict[int, int]]:
+def _aiosmtpd(
+    mail: MappedMail, context: ssl.SSLContext, *, is_stripped: bool
+) -> Iterator[dict[int, int]]:
     """Run one for each port that mail is given to: with STARTTLS, under TLS, and in clear."""
     loop = asyncio.new_event_loop()
     ports = {}
     servers = []
     transports: list[asyncio.Transport] = []
-    for port in (587, _IMPLICIT, _CLEAR):
-        wants_tls = port == 587
+    for port in (_STARTTLS, _IMPLICIT, _CLEAR):
+        wants_tls = port == _STARTTLS and not is_stripped
 
         def make(*, wants_tls: bool = wants_tls) -> Any:
             with warnings.catch_warnings():

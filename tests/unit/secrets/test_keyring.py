@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import keyring
@@ -20,8 +19,7 @@ from postseal.errors import (
 )
 from postseal.secrets.keyring import Keyring
 from postseal.secrets.provider import SecretReference
-
-file_backends = import_module("keyrings.alt.file")
+from tests.parts.own_keyring import own_keyring
 
 PASSWORD = "correct-horse-battery-staple"
 
@@ -33,13 +31,8 @@ def fetch(text: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _own_keyring(tmp_path: Path) -> Iterator[None]:
-    """A keyring in a file of the test's own, in place of whatever the system has."""
-    before = keyring.get_keyring()
-    ours = file_backends.PlaintextKeyring()
-    ours.file_path = str(tmp_path / "keyring")
-    keyring.set_keyring(ours)
-    yield
-    keyring.set_keyring(before)
+    with own_keyring(tmp_path / "keyring"):
+        yield
 
 
 def test_an_entry() -> None:
