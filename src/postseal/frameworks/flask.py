@@ -112,9 +112,11 @@ class Mail:
         """Send a message; see `Mailer.send`."""
         return self.mailer.send(message, options=options)
 
-    def send_many(self, messages: Iterable[Message]) -> Iterator[Sent[Message]]:
-        """Send messages over one connection; see `Mailer.send_many`."""
-        return self.mailer.send_many(messages)
+    def send_many(
+        self, messages: Iterable[Message], *, connections: int = 1
+    ) -> Iterator[Sent[Message]]:
+        """Send messages over so many connections; see `Mailer.send_many`."""
+        return self.mailer.send_many(messages, connections=connections)
 
     def close(self) -> None:
         """Say goodbye on the connections of the current application."""

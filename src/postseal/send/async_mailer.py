@@ -16,7 +16,7 @@ from postseal.send.feeding import Fed
 from postseal.send.gathering import Gathered
 from postseal.send.keeping import keep_ready
 from postseal.send.mailer_base import MailerBase, Needs
-from postseal.send.many import Backlog, Order, Source, TakenInTurn
+from postseal.send.many import Backlog, Given, Order, Source, TakenInTurn, numbered
 from postseal.send.networks.aio import AsyncioNetwork
 from postseal.send.networks.network import IPAddress, Network
 from postseal.send.outgoing import Content, Outgoing
@@ -69,19 +69,20 @@ class AsyncMailer(MailerBase):
         """
         self._keep_ready()
         lanes = self._core.transport.lanes
-        source: Source[M]
+        source: Source[Given[M]]
         if isinstance(messages, AsyncIterable):
             source = Fed(messages, ahead=lanes)
         else:
-            source = TakenInTurn(iter(messages))
+            source = TakenInTurn(numbered(messages))
         backlog = Backlog(self._network, source)
         results: Gathered[M] = Gathered(order, tasks=lanes)
 
         async def work() -> None:
             try:
                 async with aclosing(self._core.send_some(backlog, order)) as outcomes:
-                    async for number, sent in outcomes:
-                        await results.put(number, sent)
+                    async for outcome in outcomes:
+                        await self._core.conclude(outcome)
+                        await results.put(outcome.number, outcome.sent)
             finally:
                 results.leave()
 

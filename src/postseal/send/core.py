@@ -6,13 +6,13 @@ import random
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from postseal.errors import MailError
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
 from postseal.send.hooks import Hooks
-from postseal.send.many import Backlog, Given, Order
+from postseal.send.many import Given, Job, Jobs, Order
 from postseal.send.networks.blocking import run
 from postseal.send.networks.network import Network
 from postseal.send.outgoing import Outgoing
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from postseal.send.events import Observer
     from postseal.smtp.delivery_options import DeliveryOptions
 
-__all__ = ["Core", "Handling", "M"]
+__all__ = ["Core", "Handling", "M", "Outcome"]
 
 M = TypeVar("M", bound=Message | PreparedMessage | Outgoing)
 
@@ -49,6 +49,14 @@ class Handling:
     observer: Observer | None = None
     dkim: DKIMSigner | None = None
     chance: Callable[[], float] = random.random
+
+
+class Outcome(NamedTuple, Generic[M]):
+    """What became of one message of many, its number, and when its first attempt began."""
+
+    number: int
+    sent: Sent[M]
+    began: float
 
 
 class Core:
@@ -73,33 +81,31 @@ class Core:
         began = self._network.now()
         lane = self.transport.lane()
         try:
-            step = await self._begin(Given(1, message), options)
+            step = await self.begin(Given(1, message), options)
             while isinstance(step, Pending):
                 step = await self._advance(step, lane)
         finally:
             lane.leave()
-        await self._conclude(step, began)
+        await self.conclude(Outcome(1, step, began))
         return step.result()
 
-    async def send_some(
-        self, backlog: Backlog[M], order: Order
-    ) -> AsyncGenerator[tuple[int, Sent[M]], None]:
-        """Send what is in a backlog, one behind the other; give each result with its number.
+    async def send_some(self, jobs: Jobs[M], order: Order) -> AsyncGenerator[Outcome[M], None]:
+        """Send what is to be sent, one behind the other; the outcomes are left to be concluded.
 
-        Any number of these may share a backlog. Where results are wanted in order, a message that
+        Any number of these may share the jobs. Where results are wanted in order, a message that
         has to be tried again is waited for.
         """
         lane = self.transport.lane()
-        upcoming: deque[tuple[int, Given[M] | Pending[M] | Sent[M]]] = deque()
+        upcoming: deque[tuple[int, Job[M] | Sent[M]]] = deque()
         waits_in_place = order is Order.AS_GIVEN
         announces = not waits_in_place or self._handling.retry.attempts == 1
 
         def following() -> Outgoing | None:
             if not announces or upcoming or not self._pace.is_free():
                 return None
-            if (job := backlog.take_now()) is None:
+            if (job := jobs.take_now()) is None:
                 return None
-            step = run(self._begin(job)) if self._is_begun_at_once(job) else job
+            step = run(self.begin(job)) if self._is_begun_at_once(job) else job
             upcoming.append((job.number, step))
             return step.outgoing if isinstance(step, Pending) else None
 
@@ -107,15 +113,15 @@ class Core:
             while True:
                 if upcoming:
                     number, step = upcoming.popleft()
-                elif (job := backlog.take_now()) is not None:
+                elif (job := jobs.take_now()) is not None:
                     number, step = job.number, job
                 else:
                     lane.leave()
-                    if (job := await backlog.take()) is None:
+                    if (job := await jobs.take()) is None:
                         return
                     number, step = job.number, job
                 if isinstance(step, Given):
-                    step = await self._begin(step)
+                    step = await self.begin(step)
                 began = (
                     step.deadline - self._handling.total
                     if isinstance(step, Pending)
@@ -125,11 +131,10 @@ class Core:
                     made = step.made
                     step = await self._advance(step, lane, following)
                     if isinstance(step, Pending) and step.made > made and not waits_in_place:
-                        backlog.put_off(step)
+                        jobs.put_off(step)
                         break
                 else:
-                    await self._conclude(step, began)
-                    yield number, step
+                    yield Outcome(number, step, began)
         finally:
             lane.leave()
 
@@ -141,9 +146,10 @@ class Core:
         """Say goodbye."""
         await self.transport.close()
 
-    async def _begin(
-        self, job: Given[M] | Pending[M], options: DeliveryOptions | None = None
+    async def begin(
+        self, job: Job[M], options: DeliveryOptions | None = None
     ) -> Pending[M] | Sent[M]:
+        """Make a message ready to go, unless it is; its end, where a hook or a signer refuses."""
         if isinstance(job, Pending):
             return job
         message, handling = job.message, self._handling
@@ -159,7 +165,12 @@ class Core:
             return Sent(message, error=error, attempts=0)
         return Pending(message, outgoing, deadline, number=job.number)
 
-    def _is_begun_at_once(self, job: Given[M] | Pending[M]) -> bool:
+    async def conclude(self, outcome: Outcome[M]) -> None:
+        """Tell those who want to know what became of a message. Never raises for them."""
+        seconds = self._network.now() - outcome.began
+        await self._reporting.conclude(outcome.sent, seconds=seconds)
+
+    def _is_begun_at_once(self, job: Job[M]) -> bool:
         """Tell whether a message can be prepared while another is being written."""
         if self._is_blocking or isinstance(job, Pending):
             return True
@@ -180,9 +191,6 @@ class Core:
         except MailError as error:
             return pending.failed(error, self._retrying)
         return pending.delivered(delivery, self._retrying)
-
-    async def _conclude(self, sent: Sent[M], began: float) -> None:
-        await self._reporting.conclude(sent, seconds=self._network.now() - began)
 
     def _deadline(self) -> float:
         return self._network.now() + self._handling.total

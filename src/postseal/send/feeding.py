@@ -6,16 +6,17 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import AsyncIterable
-from typing import TypeVar
+from itertools import count
+from typing import Generic, TypeVar
 
-from postseal.send.many import Source
+from postseal.send.many import Given, Source
 
 __all__ = ["Fed"]
 
 T = TypeVar("T")
 
 
-class Fed(Source[T]):
+class Fed(Generic[T], Source[Given[T]]):
     """Reads `messages` in a task of its own, up to `ahead` more than were taken.
 
     What the iterable raises is raised to those who take, behind the last message it gave.
@@ -23,7 +24,8 @@ class Fed(Source[T]):
 
     def __init__(self, messages: AsyncIterable[T], *, ahead: int) -> None:
         self._messages = messages
-        self._fetched: deque[T] = deque()
+        self._numbers = count(1)
+        self._fetched: deque[Given[T]] = deque()
         self._room = asyncio.Semaphore(ahead)
         self._changed = asyncio.Event()
         self._is_read = False
@@ -34,13 +36,13 @@ class Fed(Source[T]):
     def is_over(self) -> bool:
         return self._is_read and not self._fetched and self._error is None
 
-    def take_now(self) -> T | None:
+    def take_now(self) -> Given[T] | None:
         if not self._fetched:
             return None
         self._room.release()
         return self._fetched.popleft()
 
-    async def take(self, until: float) -> T | None:
+    async def take(self, until: float) -> Given[T] | None:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(None if math.isinf(until) else until):
@@ -65,7 +67,7 @@ class Fed(Source[T]):
         try:
             await self._room.acquire()
             async for message in self._messages:
-                self._fetched.append(message)
+                self._fetched.append(Given(next(self._numbers), message))
                 self._changed.set()
                 await self._room.acquire()
         except Exception as error:  # noqa: BLE001

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
+from postseal.errors import InvalidSetting
 from postseal.mail.envelope import Envelope
 from postseal.mail.message import Message
 from postseal.mail.prepared import PreparedMessage
 from postseal.send.core import M
 from postseal.send.keeping import KeptByThread
 from postseal.send.mailer_base import MailerBase, Needs
-from postseal.send.many import Backlog, InOrder, Order, TakenInTurn
-from postseal.send.networks.blocking import BlockingNetwork, run
+from postseal.send.many import Backlog, InOrder, Order, TakenInTurn, numbered
+from postseal.send.networks.blocking import BlockingNetwork, iterate, run
 from postseal.send.networks.network import IPAddress, Network
 from postseal.send.outgoing import Outgoing
 from postseal.send.pending import Sent
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from postseal.smtp.delivery_options import DeliveryOptions
 
 __all__ = ["Mailer"]
-
-T = TypeVar("T")
 
 
 class Mailer(MailerBase):
@@ -59,25 +59,40 @@ class Mailer(MailerBase):
         return run(self._core.send(outgoing))
 
     def send_many(
-        self, messages: Iterable[M], *, order: Order = Order.AS_COMPLETED
-    ) -> Iterator[Sent[M]]:
-        """Send messages one behind the other over one connection; give what became of each.
+        self,
+        messages: Iterable[M],
+        *,
+        order: Order = Order.AS_COMPLETED,
+        connections: int = 1,
+    ) -> Generator[Sent[M], None, None]:
+        """Send messages one behind the other over a connection; give what became of each.
 
-        `messages` is read one ahead, so a generator may be endless. A message that cannot be sent
-        is reported in its turn and stops no other. For several connections, call it in several
-        threads, or use an `AsyncMailer`.
+        `messages` is read a few ahead, so a generator may be endless. A message that cannot be sent
+        is reported in its turn and stops no other. With several `connections`, of which the pool
+        has no more than its `max_connections`, each is used by a thread of its own. Messages are
+        read, hooks called and results given in the caller's thread all the same; what is read in
+        the others is the content of messages. Raises `InvalidSetting` for less than one.
         """
+        if connections < 1:
+            raise InvalidSetting("connections must be at least 1")
         self._keep_ready()
-        outcomes = self._core.send_some(Backlog(self._network, TakenInTurn(iter(messages))), order)
+        lanes = min(connections, self._core.transport.lanes)
+        if lanes == 1:
+            return self._send_in_turn(messages, order)
+        from postseal.send.crew import Crew
+
+        return Crew[M](self._core, self._network, order, size=lanes).send(messages)
+
+    def _send_in_turn(self, messages: Iterable[M], order: Order) -> Generator[Sent[M], None, None]:
+        backlog = Backlog(self._network, TakenInTurn(numbered(messages)))
         in_order: InOrder[M] = InOrder()
-        try:
-            while (outcome := run(_next(outcomes))) is not None:
+        with closing(iterate(self._core.send_some(backlog, order))) as outcomes:
+            for outcome in outcomes:
+                run(self._core.conclude(outcome))
                 if order is Order.AS_GIVEN:
-                    yield from in_order.ready(*outcome)
+                    yield from in_order.ready(outcome.number, outcome.sent)
                 else:
-                    yield outcome[1]
-        finally:
-            run(_end(outcomes))
+                    yield outcome.sent
 
     def verify(self) -> Verification:
         """Connect, seal and authenticate, without sending anything."""
@@ -109,11 +124,3 @@ class Mailer(MailerBase):
     @staticmethod
     def _system_network(local_address: IPAddress | None) -> Network:
         return BlockingNetwork(local_address=local_address)
-
-
-async def _next(outcomes: AsyncGenerator[T, None]) -> T | None:
-    return await anext(outcomes, None)
-
-
-async def _end(outcomes: AsyncGenerator[T, None]) -> None:
-    await outcomes.aclose()

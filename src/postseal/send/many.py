@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Final, Generic, Protocol, TypeVar
+from itertools import count
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from postseal.send.networks.network import Network
 from postseal.send.pending import Pending, Sent
 
-__all__ = ["Backlog", "Given", "InOrder", "Order", "Source", "TakenInTurn"]
+__all__ = [
+    "MAX_PUT_OFF",
+    "Backlog",
+    "Given",
+    "InOrder",
+    "Job",
+    "Jobs",
+    "Order",
+    "PutOff",
+    "Source",
+    "TakenInTurn",
+    "numbered",
+]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-# A server that puts off everything must not make us keep everything.
-_MAX_PUT_OFF: Final = 1000
+MAX_PUT_OFF: Final = 1000
+"""A server that puts off everything must not make us keep everything."""
 
 
 @unique
@@ -28,6 +41,23 @@ class Order(Enum):
     """Each as soon as it is known. A message that has to wait for another try holds up no other."""
     AS_GIVEN = "as given"
     """In the order of the messages; results that are known early are kept until their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Generic[T]):
+    """A message as it was given, and its place among the others."""
+
+    number: int
+    message: T
+
+
+Job: TypeAlias = Given[T] | Pending[T]
+"""The first attempt of a message, or one of the later."""
+
+
+def numbered(messages: Iterable[T]) -> Iterator[Given[T]]:
+    """Count messages as they are read."""
+    return map(Given, count(1), messages)
 
 
 class Source(Protocol[T_co]):
@@ -68,37 +98,68 @@ class TakenInTurn(Source[T]):
         return self.take_now()
 
 
-@dataclass(frozen=True, slots=True)
-class Given(Generic[T]):
-    """A message as it was given, and its place among the others."""
+class Jobs(Protocol[T]):
+    """The messages of one call, for all its lanes."""
 
-    number: int
-    message: T
+    def take_now(self) -> Job[T] | None:
+        """Take what is there and due."""
+        ...
+
+    async def take(self) -> Job[T] | None:
+        """Wait for the next; None at the end of all."""
+        ...
+
+    def put_off(self, pending: Pending[T]) -> None:
+        """Keep a message until it is due."""
+        ...
 
 
-class Backlog(Generic[T]):
-    """The messages of one call, for all its lanes: those still to come, and those put off."""
+class PutOff(Generic[T]):
+    """Messages that are to be tried again, the next one first."""
 
-    def __init__(self, network: Network, source: Source[T]) -> None:
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._heap: list[tuple[float, int, Pending[T]]] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def next_due(self) -> float:
+        """The moment of the next one; infinite without any."""
+        return self._heap[0][0] if self._heap else float("inf")
+
+    def add(self, pending: Pending[T]) -> None:
+        """Keep a message until it is due."""
+        heapq.heappush(self._heap, (pending.due, pending.number, pending))
+
+    def take_due(self) -> Pending[T] | None:
+        """Take the next one, if its moment has come."""
+        if self._heap and self._heap[0][0] <= self._network.now():
+            return heapq.heappop(self._heap)[2]
+        return None
+
+
+class Backlog(Jobs[T]):
+    """Those still to come, as lanes in one thread take them, and those put off."""
+
+    def __init__(self, network: Network, source: Source[Given[T]]) -> None:
         self._network = network
         self._source = source
-        self._count = 0
-        self._put_off: list[tuple[float, int, Pending[T]]] = []
+        self._put_off: PutOff[T] = PutOff(network)
 
-    def take_now(self) -> Given[T] | Pending[T] | None:
-        """Take what is there and due; the first attempt of a message is its `Given`."""
-        if self._put_off and self._put_off[0][0] <= self._network.now():
-            return heapq.heappop(self._put_off)[2]
-        return self._numbered(self._source.take_now()) if self._has_room else None
+    def take_now(self) -> Job[T] | None:
+        if (pending := self._put_off.take_due()) is not None:
+            return pending
+        return self._source.take_now() if self._has_room else None
 
-    async def take(self) -> Given[T] | Pending[T] | None:
-        """Wait for the next; None at the end of all."""
+    async def take(self) -> Job[T] | None:
         while True:
             if (found := self.take_now()) is not None:
                 return found
-            due = self._put_off[0][0] if self._put_off else float("inf")
+            due = self._put_off.next_due
             if self._has_room:
-                if (given := self._numbered(await self._source.take(due))) is not None:
+                if (given := await self._source.take(due)) is not None:
                     return given
             elif self._put_off:
                 await self._network.sleep(due - self._network.now())
@@ -106,18 +167,11 @@ class Backlog(Generic[T]):
                 return None
 
     def put_off(self, pending: Pending[T]) -> None:
-        """Keep a message until it is due."""
-        heapq.heappush(self._put_off, (pending.due, pending.number, pending))
+        self._put_off.add(pending)
 
     @property
     def _has_room(self) -> bool:
-        return not self._source.is_over and len(self._put_off) < _MAX_PUT_OFF
-
-    def _numbered(self, message: T | None) -> Given[T] | None:
-        if message is None:
-            return None
-        self._count += 1
-        return Given(self._count, message)
+        return not self._source.is_over and len(self._put_off) < MAX_PUT_OFF
 
 
 class InOrder(Generic[T]):
@@ -126,6 +180,9 @@ class InOrder(Generic[T]):
     def __init__(self) -> None:
         self._next = 1
         self._kept: dict[int, Sent[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def ready(self, number: int, sent: Sent[T]) -> Iterator[Sent[T]]:
         """Take one result; give all whose turn it is now."""

@@ -17,14 +17,14 @@ from postseal.send.session.connection_options import ConnectionOptions
 from postseal.tls import Opening, TLSLevel
 from postseal.tls.ladder import Deliver
 from postseal.tls.requiretls import TLSRequirement
-from postseal.tls.statements import configuration_statement
+from postseal.tls.statements import caller_statement
 
 if TYPE_CHECKING:
     from postseal.send.mx.direct import Direct
 
 __all__ = ["Routes"]
 
-_SETTING: Final = "Direct(level=...)"
+_OPTION: Final = "Direct(level=...)"
 
 
 class Routes:
@@ -60,7 +60,7 @@ class Routes:
             has_mx=bool(hops.mx.records),
             mx_is_authentic=hops.mx.authentic,
             mta_sts=hops.discovered.policy,
-            local=(configuration_statement(self._direct.level, setting=_SETTING),),
+            local=(caller_statement(self._direct.level, option=_OPTION),),
             requirement=TLSRequirement.REQUIRED if asks else TLSRequirement.UNSTATED,
             is_notification=outgoing.envelope.sender is None,
         )

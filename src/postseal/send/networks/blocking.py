@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +21,7 @@ from postseal.send.networks.staggered import connect_first
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["BlockingNetwork", "run"]
+__all__ = ["BlockingNetwork", "iterate", "run"]
 
 T = TypeVar("T")
 
@@ -40,6 +40,18 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     raise RuntimeError("a coroutine over the blocking network suspended")
+
+
+def iterate(generator: AsyncGenerator[T, None]) -> Generator[T, None, None]:
+    """Drive an asynchronous generator over the blocking network; close it when closed."""
+    try:
+        while True:
+            try:
+                yield run(anext(generator))
+            except StopAsyncIteration:
+                return
+    finally:
+        run(generator.aclose())
 
 
 class BlockingNetwork(Network):
