@@ -1,11 +1,12 @@
-"""One case of a certificate: a server, and what the RFCs say about it."""
+"""One case of a certificate: a server's chain, and what the RFCs say about it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from postseal.audit.lab.flawed_certificates import Chain
+from postseal.audit.lab.certificates import Certificates
+from postseal.audit.lab.flawed_certificates import ROOT, Chain, Spec, issue
 from postseal.errors import CertificateReason
 
 HOST = "mail.example.org"
@@ -24,3 +25,8 @@ class Case:
     make: Callable[[], Chain]
     host: str = HOST
     openssl: str = ""
+
+
+def chain_of(leaf: Spec, *above: Spec, root: Spec = ROOT) -> Chain:
+    """Issue a chain: the leaf, the authorities above it from the lowest up, and the root."""
+    return Certificates(HOST, issue(root, None)).chain(leaf, *above)

@@ -16,11 +16,10 @@ from postseal.audit.lab.flawed_certificates import (
     Chain,
     Spec,
     authority,
-    chain_of,
     issue,
 )
 from postseal.errors import CertificateReason
-from tests.parts.certificate_case import Case
+from tests.parts.certificate_case import Case, chain_of
 
 MALFORMED = CertificateReason.MALFORMED
 UNISSUED = CertificateReason.NOT_AN_AUTHORITY

@@ -6,9 +6,9 @@ import ipaddress
 
 from cryptography import x509
 
-from postseal.audit.lab.flawed_certificates import Spec, chain_of
+from postseal.audit.lab.flawed_certificates import Spec
 from postseal.errors import CertificateReason
-from tests.parts.certificate_case import HOST, Case
+from tests.parts.certificate_case import HOST, Case, chain_of
 
 WRONG = CertificateReason.WRONG_NAME
 MALFORMED = CertificateReason.MALFORMED

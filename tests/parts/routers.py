@@ -12,12 +12,13 @@ from postseal.serve.experience import Experience
 from postseal.serve.routing import Router
 from postseal.serve.settings import Settings
 from postseal.testing import MemoryNetwork
-from postseal.tls.remembered import RememberedInMemory, RememberingRule
+from postseal.tls.remembered import RememberingRule
+from tests.parts.levels import Levels
 
 
 def make_experience() -> Experience:
     """A memory that knows nothing yet, and counts nothing."""
-    return Experience(RememberedInMemory(), RememberingRule())
+    return Experience(Levels(), RememberingRule())
 
 
 def _as_they_are(_: MutableSequence[MX]) -> None:

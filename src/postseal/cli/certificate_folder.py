@@ -16,6 +16,7 @@ from cryptography import x509
 from postseal.errors import InvalidInput
 from postseal.serve.data_directory import make_private_directory, read_private, write_atomically
 from postseal.tls.authority import Clock, IssuedCertificate, LocalAuthority, needs_renewal
+from postseal.tls.readable import UNREADABLE, check_readable
 
 __all__ = ["CertificateFolder", "read_certificates"]
 
@@ -126,14 +127,18 @@ class CertificateFolder:
 
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
-    """Read the certificates of a PEM file; raise `InvalidInput` where there are none."""
+    """Read the certificates of a PEM file; raise `InvalidInput` for none, or an unreadable one."""
     try:
         with path.open("rb") as file:
-            found = x509.load_pem_x509_certificates(file.read(_MAX_FILE_OCTETS))
+            octets = file.read(_MAX_FILE_OCTETS)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError:
-        found = []
-    if not found:
+    if b"CERTIFICATE-----" not in octets:
         raise InvalidInput(f"{path} holds no certificate in PEM")
+    try:
+        found = x509.load_pem_x509_certificates(octets)
+        for certificate in found:
+            check_readable(certificate)
+    except UNREADABLE as error:
+        raise InvalidInput(f"{path} holds a certificate that cannot be read: {error}") from None
     return found

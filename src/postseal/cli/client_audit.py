@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import platform
 import signal
-import socket
 import ssl
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -23,7 +23,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from postseal.audit.findings import AuditReport, Finding
 from postseal.audit.report.plain import one_line
 from postseal.cli.auditing import read_text
-from postseal.errors import InvalidInput, InvalidSetting, MissingExtra
+from postseal.errors import ConnectError, InvalidInput, InvalidSetting, MissingExtra
+from postseal.send.networks.blocking import run
+from postseal.send.networks.lookup import Lookups, Place
 
 try:
     from postseal.audit.lab.case import Case, Expectation, Mode
@@ -42,6 +44,8 @@ __all__ = ["ClientAudit"]
 
 # What a shell says of a program that a signal ended.
 _SIGNALLED = 128
+# Names on loopback come from a file; others are asked for only to be refused.
+_LOOK_UP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,7 @@ class ClientAudit:
         """Run them; what the client started ends with it, also when we are told to stop.
 
         Raises `InvalidInput` for a client that cannot be started, patterns that mean no case, and a
-        host beyond loopback.
+        host beyond loopback, and `TimedOut` for one of which nothing can be learnt.
         """
         client = self._client()
         mode = Mode(self.mode)
@@ -174,16 +178,23 @@ def _means(pattern: str, case: Case, mode: Mode) -> bool:
 
 
 def _check_loopback(host: str) -> None:
-    """Raise `InvalidInput` for a host where somebody else would be contacted."""
+    """Raise `InvalidInput` for a host where somebody else would be contacted.
+
+    Raises `TimedOut` where nobody says in time where it is.
+    """
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        places = run(Lookups().find(host, 0, (), _in_time))
+    except ConnectError:
         raise InvalidInput(
             f"the host {host!a} has no address", hint="Name it in /etc/hosts, as 127.0.0.1."
         ) from None
-    for *_, address in found:
-        if not ip_address(str(address[0]).partition("%")[0]).is_loopback:
+    for place in places:
+        if not ip_address(place.host).is_loopback:
             raise InvalidInput(
-                f"the host {host!a} is at {address[0]}, and the lab stays on loopback",
+                f"the host {host!a} is at {place.host}, and the lab stays on loopback",
                 hint="Name it in /etc/hosts, as 127.0.0.1.",
             )
+
+
+async def _in_time(found: Future[Sequence[Place]]) -> Sequence[Place]:
+    return found.result(_LOOK_UP_SECONDS)

@@ -2,7 +2,8 @@
 
 Three kinds of secret, two kinds of hash, and beside them for SMTP the keys of SCRAM:
 
-* Passwords that people choose can be guessed, so each guess is made expensive: argon2id.
+* Passwords that people choose can be guessed, so each guess is made expensive: argon2id. What is
+  expensive changes with the years, so a login hashes the password anew where the parameters did.
 * Secrets that `generate_secret` makes have 160 random bits. Nobody searches that space at any
   speed, so SHA-256 is as safe as a slow hash, and a client may log in for every message without
   costing the server 64 MiB and a core. Only generated secrets may be kept this way. The SCRAM
@@ -93,7 +94,7 @@ def verify_password(stored: str | None, password: Secret) -> bool:
 
 
 def password_needs_rehash(stored: str) -> bool:
-    """Tell whether `stored` was made with weaker parameters than are used today."""
+    """Tell whether `stored`, which a password matched, has other parameters than today's."""
     return _hasher.check_needs_rehash(stored)
 
 

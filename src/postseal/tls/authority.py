@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from postseal.errors import InvalidInput
+from postseal.tls.readable import UNREADABLE, check_readable
 
 __all__ = [
     "Clock",
@@ -118,8 +119,9 @@ class LocalAuthority:
         key = _read_key(key_pem)
         try:
             certificate = x509.load_pem_x509_certificate(certificate_pem)
+            check_readable(certificate)
             authority = cls(certificate=certificate, key=key)
-        except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        except (*UNREADABLE, x509.ExtensionNotFound):
             raise InvalidInput("the authority's certificate cannot be read") from None
         if not is_authority(certificate):
             raise InvalidInput("the certificate is not that of an authority")
@@ -278,7 +280,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate may issue others."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (*UNREADABLE, x509.ExtensionNotFound):
         return False
 
 
@@ -286,7 +288,7 @@ def is_for_clients(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate is one that `issue_client` makes."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (*UNREADABLE, x509.ExtensionNotFound):
         return False
     return ExtendedKeyUsageOID.CLIENT_AUTH in usage
 
@@ -295,7 +297,7 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     """Give the DNS names, IP and mail addresses of a certificate, in the order they have there."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (*UNREADABLE, x509.ExtensionNotFound):
         return ()
     kinds = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
     return tuple(str(name.value) for name in names if isinstance(name, kinds))

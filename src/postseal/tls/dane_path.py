@@ -28,21 +28,12 @@ from postseal.errors import CertificateReason
 from postseal.tls.certificates import read_certificate
 from postseal.tls.dane import rejection
 from postseal.tls.names import is_presented
+from postseal.tls.readable import UNREADABLE, check_readable
 from postseal.tls.tlsa import TLSA, MatchingType, Selector
 
 __all__ = ["verify_path"]
 
 _DAY: Final = datetime.timedelta(days=1)
-# What `cryptography` raises for certificates that it cannot make sense of.
-_UNREADABLE: Final = (
-    # A TypeError comes of a name with a BIT STRING in it.
-    TypeError,
-    ValueError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 def verify_path(
@@ -166,11 +157,9 @@ def _reason(leaf: x509.Certificate, moment: datetime.datetime) -> CertificateRea
 def _load(der: bytes) -> x509.Certificate | None:
     try:
         certificate = x509.load_der_x509_certificate(der)
-        # All are read when they are asked for, and must not fail where nobody expects it.
-        for part in (certificate.subject, certificate.issuer, certificate.extensions):
-            hash(part)
+        check_readable(certificate)
         certificate.public_key()
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return certificate
 

@@ -119,14 +119,12 @@ class Explanation:
 class Deliver:
     """Connect, and use the connection if it meets `policy`.
 
-    `watched` are statements to compare with the outcome by `fallen_short`. `lowered_by` is what
-    allowed less than the destination asks for, to be reported; None where nothing did.
+    `watched` are statements to compare with the outcome by `fallen_short`.
     """
 
     policy: TLSPolicy
     explanation: Explanation
     watched: tuple[Statement, ...]
-    lowered_by: Statement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +170,7 @@ def decide(statements: Iterable[Statement]) -> Decision:
     """
     heard = sorted(statements, key=lambda each: _RANK[each.source])
     set_aside: list[tuple[Statement, str]] = []
-    lowering = _set_aside_overruled(heard, set_aside)
+    _set_aside_overruled(heard, set_aside)
     for stance, kind in ((Stance.DEFERS, Defer), (Stance.REFUSES, Refuse)):
         if objection := next((each for each in heard if each.stance is stance), None):
             return kind(Explanation(objection, tuple(heard), tuple(set_aside)))
@@ -189,7 +187,6 @@ def decide(statements: Iterable[Statement]) -> Decision:
         TLSPolicy(decisive.level, decisive.source, proofs, explanation.lines()),
         explanation,
         tuple(each for each in heard if each.stance is Stance.REPORTS),
-        lowering,
     )
 
 
@@ -198,10 +195,8 @@ def fallen_short(watched: Iterable[Statement], outcome: TLSOutcome) -> tuple[Sta
     return tuple(each for each in watched if not meets(each.level, each.proofs, outcome))
 
 
-def _set_aside_overruled(
-    heard: list[Statement], set_aside: list[tuple[Statement, str]]
-) -> Statement | None:
-    """Move what is overruled from the one list to the other; return what lowers, if anything."""
+def _set_aside_overruled(heard: list[Statement], set_aside: list[tuple[Statement, str]]) -> None:
+    """Move what is overruled from the one list to the other."""
 
     def drop(sources: frozenset[PolicySource], why: str, stances: Iterable[Stance]) -> None:
         dropped = [each for each in heard if each.source in sources and each.stance in stances]
@@ -226,7 +221,6 @@ def _set_aside_overruled(
     ):
         sts = frozenset({PolicySource.MTA_STS})
         drop(sts, "DANE authenticates the server (RFC 8461 2)", Stance)
-    return lowering
 
 
 def _proofs_that_count(

@@ -6,7 +6,6 @@ its unsigned MX records name today.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final, Protocol
@@ -15,7 +14,7 @@ from postseal.errors import InvalidInput
 from postseal.tls.ladder import Stance, Statement
 from postseal.tls.levels import SOUND_PROOFS, PolicySource, TLSLevel, TLSOutcome
 
-__all__ = ["Fall", "LevelMemory", "RememberedInMemory", "RememberingRule", "Sighting"]
+__all__ = ["Fall", "LevelMemory", "RememberingRule", "Sighting"]
 
 _DAY: Final = 86400.0
 # A sighting that is confirmed is written anew only after this share of its lifetime.
@@ -99,28 +98,3 @@ class LevelMemory(Protocol):
 
     async def remember(self, destination: str, sighting: Sighting | None) -> None:
         """Replace what is known of a destination; None forgets it."""
-
-
-class RememberedInMemory(LevelMemory):
-    """Sightings that end with the process; beyond `capacity` the longest unused one is dropped."""
-
-    def __init__(self, *, capacity: int = 10_000) -> None:
-        if capacity < 1:
-            raise InvalidInput(f"a memory of {capacity} destinations", hint="Use 1 or more.")
-        self._capacity = capacity
-        self._sightings: OrderedDict[str, Sighting] = OrderedDict()
-
-    async def recall(self, destination: str) -> Sighting | None:
-        sighting = self._sightings.get(destination)
-        if sighting is not None:
-            self._sightings.move_to_end(destination)
-        return sighting
-
-    async def remember(self, destination: str, sighting: Sighting | None) -> None:
-        if sighting is None:
-            self._sightings.pop(destination, None)
-            return
-        self._sightings[destination] = sighting
-        self._sightings.move_to_end(destination)
-        if len(self._sightings) > self._capacity:
-            self._sightings.popitem(last=False)

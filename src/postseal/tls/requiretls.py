@@ -54,11 +54,6 @@ class TLSRequirement(StrEnum):
     UNSTATED = "unstated"
     NOT_REQUIRED = "TLS-Required: No"
 
-    @property
-    def returns_headers_only(self) -> bool:
-        """Whether a notification brings back headers only, whatever RET says (RFC 8689 5)."""
-        return self is TLSRequirement.REQUIRED
-
 
 @unique
 class HostAssurance(StrEnum):

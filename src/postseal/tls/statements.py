@@ -26,15 +26,12 @@ _BY_DANE: Final = frozenset({PeerProof.DANE})
 _BY_PKIX: Final = frozenset({PeerProof.PKIX})
 
 
-def caller_statement(
-    level: TLSLevel, *, proofs: frozenset[PeerProof] = ANY_PROOF, option: str = "the URL"
-) -> Statement:
-    """The level that calling code asked for, and where it did."""
+def caller_statement(level: TLSLevel, *, option: str) -> Statement:
+    """The level that calling code asked for, and by which option."""
     return Statement(
         source=PolicySource.CALLER,
         stance=Stance.REQUIRES,
         level=level,
-        proofs=proofs,
         found=f"asked for by {option}",
         remedy=f"Ask for another level in {option}.",
     )

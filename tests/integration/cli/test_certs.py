@@ -15,11 +15,13 @@ from postseal.errors import InvalidInput
 from postseal.tls import Channel, Opening, TLSLevel, Trust, server_context
 from postseal.tls.authority import names_of
 from postseal.tls.pins import Pin
+from tests.parts import chains
 from tests.parts.channels import shake_hands
 from tests.parts.command import Ran, run_postseal
 
 NOON = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC).timestamp()
 DAY = 86400
+VERSION_3 = bytes.fromhex("a003020102")
 
 
 def the_error(ran: Ran) -> str:
@@ -124,6 +126,48 @@ async def test_show_says_what_is_in_a_file(tmp_path: Path) -> None:
     (folder / "none.pem").write_text("nothing")
     ran = await run_postseal("certs", "show", folder / "none.pem")
     assert "holds no certificate" in the_error(ran)
+
+
+async def test_a_certificate_that_cannot_be_read_is_a_mistake_and_not_a_fault(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bits.pem"
+    path.write_text(ssl.DER_cert_to_PEM_cert(chains.with_bits_for_a_name("a.example")))
+    ran = await run_postseal("certs", "show", path)
+    assert ran.status == 2
+    assert f"{path} holds a certificate that cannot be read: " in the_error(ran)
+    assert ran.output == ""
+
+
+def bad_extension(number: str, value: str) -> bytes:
+    unread = x509.UnrecognizedExtension(x509.ObjectIdentifier(number), bytes.fromhex(value))
+    return chains.issue("a.example", extensions=[(unread, False)]).der
+
+
+def of_no_version() -> bytes:
+    der = chains.issue("a.example").der
+    assert der.count(VERSION_3) == 1
+    return der.replace(VERSION_3, VERSION_3[:-1] + b"\5")
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        bad_extension("2.5.29.17", "3004a3023000"),  # an X.400 address for a name
+        bad_extension("2.5.29.19", "0500"),
+        of_no_version(),
+        b"\0" * 20,
+    ],
+    ids=["X.400 address", "no constraints", "version", "no certificate"],
+)
+def test_what_cannot_be_read_of_a_certificate_is_not_passed_over(
+    der: bytes, tmp_path: Path
+) -> None:
+    good = chains.issue("b.example").der
+    path = tmp_path / "one.pem"
+    path.write_text("".join(ssl.DER_cert_to_PEM_cert(one) for one in (good, der)))
+    with pytest.raises(InvalidInput, match=r"one\.pem holds a certificate that cannot be read: "):
+        read_certificates(path)
 
 
 async def test_show_ends_with_1_where_one_has_expired(tmp_path: Path) -> None:

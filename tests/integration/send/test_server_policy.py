@@ -179,7 +179,6 @@ def test_a_proof_that_does_not_count_is_none(world: World, site: Site) -> None:
 def test_tls_required_no_gets_a_complaint_through(world: World, site: Site, stranger: Site) -> None:
     destination = replace(SIGNED, mta_sts=ENFORCE, requirement=TLSRequirement.NOT_REQUIRED)
     made, had = send(world, sealed(stranger), destination, dane(site.record), site.trust)
-    assert made.lowered_by is not None
     assert made.policy.source is PolicySource.TLS_REQUIRED_NO
     assert had.level is TLSLevel.ENCRYPTED
 

@@ -25,12 +25,13 @@ from postseal.serve.storage import Store
 from postseal.testing import MemoryResolver
 from postseal.tls import TLSLevel, TLSOutcome
 from postseal.tls.mta_sts import MTAStsMode, MTAStsPolicy
-from postseal.tls.remembered import RememberedInMemory, RememberingRule
+from postseal.tls.remembered import RememberingRule
 from postseal.tls.reports import AppliedPolicy, PolicyResults, day_of, read_report
 from tests.integration.serve.delivering import settled, submit
 from tests.parts.certificates import ServerCertificate
 from tests.parts.dkimpy import dkimpy_verifies
 from tests.parts.house import keep_house
+from tests.parts.levels import Levels
 from tests.parts.policy_server import PolicyServer
 from tests.parts.receiver import Receiver
 from tests.parts.signed_mail import selector_of, signer, signing_key
@@ -67,8 +68,7 @@ async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
 async def test_sessions_are_counted_under_each_policy_that_applied(
     store: Store, clock: Clock
 ) -> None:
-    levels = RememberedInMemory()
-    experience = Experience(levels, RememberingRule(), results=store.tls_results, clock=clock)
+    experience = Experience(Levels(), RememberingRule(), results=store.tls_results, clock=clock)
     stripped = StartTLSStripped("the server does not offer STARTTLS")
     nothing = AppliedPolicy.none("example.org")
     await experience.count(_hop(nothing), ENCRYPTED, None, peer_address="192.0.2.25")

@@ -24,8 +24,13 @@ from postseal.errors import (
     StartTLSStripped,
 )
 from postseal.send import DeliveryOptions, Direct
+from postseal.send.mx.mta_sts import PolicyFinder
 from postseal.send.mx.policy_cache import CachedPolicy, MemoryPolicyCache
+from postseal.send.mx.routes import Routes
+from postseal.send.outgoing import Outgoing
+from postseal.send.session.connection_options import ConnectionOptions
 from postseal.testing import MemoryNetwork, MemoryResolver
+from postseal.tls import PolicySource
 from postseal.tls.mta_sts import MTAStsMode, MTAStsPolicy
 from postseal.tls.tlsa import TLSA, MatchingType, Selector, Usage
 from tests.parts.worlds import AnyMailer, World, in_each_world
@@ -165,6 +170,19 @@ def test_a_level_that_is_asked_for_is_had_or_nothing_is_sent(world: World) -> No
     with pytest.raises(StartTLSStripped):
         send(world, network, BOB, level=TLSLevel.ENCRYPTED)
     assert [stream.written for stream in network.streams] == [b"EHLO [192.0.2.1]\r\n"] * 2
+
+
+async def test_what_the_code_asks_for_is_not_taken_for_a_setting() -> None:
+    names = resolver()
+    direct = Direct(level=TLSLevel.ENCRYPTED)
+    routes = Routes(direct, names, PolicyFinder(MemoryNetwork(), names), ConnectionOptions())
+    hops = await routes.hops("one.example")
+    outgoing = Outgoing(envelope=Envelope(ADA, (BOB,)), content=(b"x\r\n",))
+    destination = routes.destination(hops, outgoing)
+    (way,) = await routes.ways("mx.one.example", hops, destination)
+    assert way.options.policy_source is PolicySource.CALLER
+    (said,) = destination.local
+    assert said.remedy == "Ask for another level in Direct(level=...)."
 
 
 @in_each_world

@@ -37,7 +37,7 @@ def test_a_password_is_kept_by_argon2id_with_a_salt() -> None:
     assert not password_needs_rehash(stored)
 
 
-def test_a_weaker_hash_is_known_as_such() -> None:
+def test_a_hash_of_other_parameters_is_known_as_such() -> None:
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret")
     assert verify_password(weak, Secret("secret"))
     assert password_needs_rehash(weak)

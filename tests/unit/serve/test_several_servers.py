@@ -18,8 +18,9 @@ from postseal.serve.sealing import Hop
 from postseal.serve.storage import Attempt, DeliveryState, Lease, StorageError
 from postseal.testing import End, MemoryNetwork, transcript
 from postseal.tls import TLSLevel
-from postseal.tls.remembered import RememberedInMemory, RememberingRule, Sighting
+from postseal.tls.remembered import RememberingRule, Sighting
 from postseal.tls.requiretls import TLSRequirement
+from tests.parts.levels import Levels
 from tests.parts.routers import make_experience
 from tests.unit.send.dialogues import BODY, CONTENT, greeting
 
@@ -150,12 +151,12 @@ async def test_a_message_that_requires_tls_goes_back_where_no_server_has_it() ->
 
 
 async def test_mail_does_not_wait_for_what_cannot_be_remembered() -> None:
-    class Forgetful(RememberedInMemory):
+    class Forgetful(Levels):
         async def remember(self, destination: str, sighting: Sighting | None) -> None:
             raise StorageError("the disk is full")
 
     levels = Forgetful()
-    levels._sightings["example.org"] = Sighting(TLSLevel.ENCRYPTED, -(10.0**9))
+    levels.sightings["example.org"] = Sighting(TLSLevel.ENCRYPTED, -(10.0**9))
     experience = Experience(levels, RememberingRule(), clock=lambda: 0.0)
     hop = open_to_all(destination="example.org")
     with capture_logs() as logs:

@@ -22,6 +22,7 @@ from postseal.tls.authority import (
     names_of,
     needs_renewal,
 )
+from tests.parts.chains import with_bits_for_a_name
 
 NAMES = ("mail.example.com", "localhost", "127.0.0.1", "::1")
 NOON = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC).timestamp()
@@ -172,6 +173,11 @@ def test_what_does_not_belong_together_is_refused() -> None:
         (one.certificate_pem, other.key_pem, "do not belong together"),
         (leaf.chain_pem, leaf.key_pem, "not that of an authority"),
         (b"", one.key_pem, "certificate cannot be read"),
+        (
+            ssl.DER_cert_to_PEM_cert(with_bits_for_a_name()).encode(),
+            one.key_pem,
+            "certificate cannot be read",
+        ),
         (one.certificate_pem, b"\x00", "key cannot be read"),
         (one.certificate_pem, one.key_pem[:-60], "key cannot be read"),
         (one.certificate_pem, other_kind_of_key(), "not one for elliptic curves"),

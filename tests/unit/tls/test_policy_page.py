@@ -140,8 +140,7 @@ def test_a_decision(
 ) -> None:
     said: list[Statement | None] = []
     if caller != "-":
-        level, proofs = level_and_proofs(caller)
-        said.append(caller_statement(level, proofs=proofs))
+        said.append(caller_statement(TLSLevel[caller.upper()], option="an option"))
     if configuration != "-":
         said.append(said_by_configuration(configuration))
     said += [] if dane == "-" else [said_by_dane(dane)]
@@ -154,7 +153,7 @@ def test_a_decision(
 
     assert made.explanation.decisive.source.value == by
     match made:
-        case Deliver(policy=policy, watched=watched, lowered_by=lowered_by):
+        case Deliver(policy=policy, watched=watched):
             level, proofs = level_and_proofs(decision)
             assert policy.level is level
             assert policy.proofs & SOUND_PROOFS == proofs & SOUND_PROOFS
@@ -163,7 +162,8 @@ def test_a_decision(
                 assert PeerProof.WAIVED not in policy.proofs or level < TLSLevel.AUTHENTICATED
             assert policy.source.value == by
             assert (", ".join(each.source for each in watched) or "-") == reports
-            assert (lowered_by is not None) is any(
+            lowers = any(each.stance is Stance.LOWERS for each in made.explanation.heard)
+            assert lowers is any(
                 each.stance is Stance.LOWERS and message != "both" for each in statements
             )
         case Defer():

@@ -22,7 +22,6 @@ from postseal.audit.lab.flawed_certificates import (
     Issued,
     Spec,
     authority,
-    chain_of,
     issue,
 )
 from postseal.errors import (
@@ -36,9 +35,9 @@ from postseal.tls import Channel, Opening, TLSLevel, TLSOutcome, Trust
 from postseal.tls.levels import PeerProof
 from postseal.tls.pins import NoBackupPin, Pin
 from postseal.tls.trust import Authorities
+from tests.parts.certificate_case import HOST, chain_of
 from tests.parts.channels import shake_hands
 
-HOST = "mail.example.org"
 RESERVE = str(Pin(bytes(32)))
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The memory of levels is bounded, and a rule says what it is worth."""
+"""What a level that was seen before is worth, and for how long."""
 
 from __future__ import annotations
 
@@ -6,31 +6,10 @@ import pytest
 
 from postseal.errors import InvalidInput
 from postseal.tls import TLSLevel, TLSOutcome
-from postseal.tls.remembered import Fall, RememberedInMemory, RememberingRule, Sighting
+from postseal.tls.remembered import Fall, RememberingRule, Sighting
 
 DAY = 86400.0
 ENCRYPTED = TLSOutcome(TLSLevel.ENCRYPTED)
-
-
-async def test_what_was_remembered_is_recalled_until_it_is_forgotten() -> None:
-    memory = RememberedInMemory()
-    sighting = Sighting(TLSLevel.ENCRYPTED, 1.0)
-    assert await memory.recall("example.org") is None
-    await memory.remember("example.org", sighting)
-    assert await memory.recall("example.org") is sighting
-    await memory.remember("example.org", None)
-    await memory.remember("example.org", None)
-    assert await memory.recall("example.org") is None
-
-
-async def test_beyond_its_capacity_the_longest_unused_one_goes() -> None:
-    memory = RememberedInMemory(capacity=2)
-    for name in ("a.example", "b.example"):
-        await memory.remember(name, Sighting(TLSLevel.ENCRYPTED, 1.0))
-    await memory.recall("a.example")
-    await memory.remember("c.example", Sighting(TLSLevel.ENCRYPTED, 1.0))
-    assert await memory.recall("b.example") is None
-    assert await memory.recall("a.example") is not None
 
 
 def test_a_level_is_confirmed_seldom_enough_to_be_written() -> None:
@@ -61,8 +40,3 @@ def test_a_statement_ends_with_the_lifetime() -> None:
 def test_a_lifetime_is_finite_and_more_than_nothing(lifetime: float) -> None:
     with pytest.raises(InvalidInput, match="remembered for"):
         RememberingRule(lifetime=lifetime)
-
-
-def test_a_memory_has_room_for_something() -> None:
-    with pytest.raises(InvalidInput, match="0 destinations"):
-        RememberedInMemory(capacity=0)

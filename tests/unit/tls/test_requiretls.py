@@ -44,12 +44,6 @@ def test_the_header_that_is_written_is_understood() -> None:
     assert tag is TLSRequirement.NOT_REQUIRED
 
 
-def test_a_notification_brings_back_headers_only() -> None:
-    assert TLSRequirement.REQUIRED.returns_headers_only
-    assert not TLSRequirement.UNSTATED.returns_headers_only
-    assert not TLSRequirement.NOT_REQUIRED.returns_headers_only
-
-
 def test_who_says_nothing_asks_for_nothing() -> None:
     for assurance in HostAssurance:
         said = requiretls_statement(TLSRequirement.UNSTATED, assurance, is_notification=False)

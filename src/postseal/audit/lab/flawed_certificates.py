@@ -262,13 +262,3 @@ class Chain:
             path.write_bytes(content)
         leaf, more, key, root = paths
         return leaf, more, key, root
-
-
-def chain_of(leaf: Spec, *above: Spec, root: Spec = ROOT) -> Chain:
-    """Issue a chain: the leaf, the authorities above it from the lowest up, and the root."""
-    trusted = issuer = issue(root, None)
-    sent: list[Issued] = []
-    for spec in (*reversed(above), leaf):
-        issuer = issue(spec, issuer)
-        sent.insert(0, issuer)
-    return Chain(tuple(sent), trusted)

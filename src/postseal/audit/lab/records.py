@@ -32,7 +32,6 @@ class Connection:
     sealed: bytearray = field(default_factory=bytearray)
     handshake: bytearray = field(default_factory=bytearray)
     tls: str = ""
-    tls_failure: str = ""
     continued: bool = False
     trapped: list[str] = field(default_factory=list)
     swallowed: int = 0

@@ -135,8 +135,7 @@ class Wire:
                 _keep(self.record.handshake, data)
                 early = channel.receive(data)
                 await self._flush(channel)
-        except MailError as error:
-            self.record.tls_failure = str(error)
+        except MailError:
             await self._flush(channel)
             raise
         self._channel = channel

@@ -17,6 +17,7 @@ __all__ = [
     "NewAccount",
     "NewCredential",
     "NewKey",
+    "NewPasswordHash",
     "NewScramRecord",
     "NewSession",
     "add_scram_records",
@@ -31,6 +32,7 @@ __all__ = [
     "insert_credentials",
     "insert_sessions",
     "lacks_scram_records",
+    "replace_password_hashes",
 ]
 
 
@@ -41,6 +43,15 @@ class NewAccount:
     name: str
     password_hash: str
     created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewPasswordHash:
+    """What an account is to have in place of `replaced`, for the same password."""
+
+    account_id: int
+    replaced: str
+    password_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,17 @@ def find_account(connection: Connection, name: str) -> Account | None:
 def has_accounts(connection: Connection) -> bool:
     """Whether there is any account."""
     return connection.scalars(select(exists().select_from(accounts))).one()
+
+
+def replace_password_hashes(connection: Connection, new: Sequence[NewPasswordHash]) -> list[None]:
+    """Hash passwords anew; one that was changed meanwhile stays as it is."""
+    for each in new:
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.id == each.account_id, accounts.c.password_hash == each.replaced)
+            .values(password_hash=each.password_hash)
+        )
+    return [None] * len(new)
 
 
 def insert_credentials(connection: Connection, new: Sequence[NewCredential]) -> list[Credential]:

@@ -6,7 +6,7 @@ An attacker who could make the platform forget by a restart would have suppresse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Protocol, TypeVar
@@ -75,14 +75,7 @@ class StoredResults(ResultStore):
         self._read = read
 
     async def add(self, day: date, domain: str, results: PolicyResults) -> None:
-        await self.add_all(day, domain, (results,))
-
-    async def add_all(self, day: date, domain: str, results: Iterable[PolicyResults]) -> None:
-        """Add several results in one commit."""
-        await self._writer.write(seals.add_results, NewResults(day, domain, tuple(results)))
-
-    async def domains(self, day: date) -> tuple[str, ...]:
-        return tuple(domain for each, domain in await self.reportable(date.max) if each == day)
+        await self._writer.write(seals.add_results, NewResults(day, domain, results))
 
     async def results(self, day: date, domain: str) -> tuple[PolicyResults, ...]:
         return await self._read(partial(seals.find_results, day=day, domain=domain))

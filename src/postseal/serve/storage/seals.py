@@ -69,7 +69,7 @@ class NewResults:
 
     day: date
     domain: str
-    results: tuple[PolicyResults, ...]
+    results: PolicyResults
 
 
 # -- policies of MTA-STS -------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def add_results(connection: Connection, additions: Sequence[NewResults]) -> list
     """Add results to those of their days; beyond 10,000 rows no further domain is taken."""
     together: defaultdict[ReportKey, list[PolicyResults]] = defaultdict(list)
     for each in additions:
-        together[each.day, each.domain].extend(each.results)
+        together[each.day, each.domain].append(each.results)
     room = _MAX_RESULTS - _count(connection, tls_results)
     for (day, domain), results in together.items():
         known = find_results(connection, day, domain)

@@ -218,6 +218,13 @@ class Store:
         """The account with exactly this name."""
         return await self._read(lambda connection: identities.find_account(connection, name))
 
+    async def replace_password_hash(self, account: Account, password_hash: str) -> None:
+        """Keep another hash of the password of `account`, unless that was changed meanwhile."""
+        await self._writer.write(
+            identities.replace_password_hashes,
+            identities.NewPasswordHash(account.id, account.password_hash, password_hash),
+        )
+
     async def has_accounts(self) -> bool:
         """Whether anybody may log in yet."""
         return await self._read(identities.has_accounts)

@@ -18,16 +18,24 @@ from typing import Annotated, Final
 
 import structlog
 from anyio import to_thread
+from argon2.exceptions import HashingError
 from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from postseal.errors import MailError
 from postseal.secrets import Secret
 from postseal.send.endpoint import is_loopback
-from postseal.serve.credentials import new_token, token_hash, verify_password
+from postseal.serve.credentials import (
+    hash_password,
+    new_token,
+    password_needs_rehash,
+    token_hash,
+    verify_password,
+)
 from postseal.serve.storage import Account
-from postseal.serve.web.services import services_of
+from postseal.serve.web.services import Services, services_of
 from postseal.serve.web.throttle import client_network
 from postseal.serve.web.words import one_line
 
@@ -152,7 +160,21 @@ async def check_password(request: Request, name: str, password: Secret) -> Accou
         return None
     services.account_throttle.forgive(account_key)
     services.client_throttle.forgive(client)
+    if account and password_needs_rehash(account.password_hash):
+        await _hash_anew(services, account, password)
     return account
+
+
+async def _hash_anew(services: Services, account: Account, password: Secret) -> None:
+    """Give an account a hash by today's parameters, now that its password is at hand."""
+    try:
+        new = await to_thread.run_sync(hash_password, password, limiter=services.hashing)
+        await services.store.replace_password_hash(account, new)
+    except (MailError, HashingError) as error:
+        # The login itself is as good as before.
+        _log.warning(
+            "a password was not hashed anew", account=_shown(account.name), error=str(error)
+        )
 
 
 async def find_login(request: Request) -> Login | None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from postseal.tls.reports.collecting import (
-    ResultsInMemory,
     ResultStore,
     SessionEnds,
     day_of,
@@ -33,7 +32,6 @@ from postseal.tls.reports.values import (
 )
 from postseal.tls.reports.writing import (
     GZIP_TYPE,
-    JSON_TYPE,
     report_filename,
     report_id,
     report_json,
@@ -44,7 +42,6 @@ from postseal.tls.reports.writing import (
 
 __all__ = [
     "GZIP_TYPE",
-    "JSON_TYPE",
     "AppliedPolicy",
     "Defect",
     "Failure",
@@ -58,7 +55,6 @@ __all__ = [
     "ReportDestination",
     "ReportPeriod",
     "ResultStore",
-    "ResultsInMemory",
     "SessionEnds",
     "day_of",
     "merged",

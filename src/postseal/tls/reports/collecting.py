@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final, Protocol
 
-from postseal.errors import InvalidInput, TLSError, TLSResultType
+from postseal.errors import TLSError, TLSResultType
 from postseal.tls.levels import PeerProof, TLSLevel, TLSOutcome
 from postseal.tls.reports.values import (
     AppliedPolicy,
@@ -24,7 +24,6 @@ from postseal.tls.reports.values import (
 
 __all__ = [
     "ResultStore",
-    "ResultsInMemory",
     "SessionEnds",
     "day_of",
     "merged",
@@ -109,45 +108,11 @@ class ResultStore(Protocol):
     async def add(self, day: date, domain: str, results: PolicyResults) -> None:
         """Add results to those of a day, by `merged`."""
 
-    async def domains(self, day: date) -> tuple[str, ...]:
-        """Name the domains that a day has results of."""
-
     async def results(self, day: date, domain: str) -> tuple[PolicyResults, ...]:
         """Give the merged results of one domain."""
 
     async def forget(self, before: date) -> None:
         """Drop the results of all earlier days."""
-
-
-class ResultsInMemory(ResultStore):
-    """Results that end with the process.
-
-    Beyond `capacity` domains in all days, those of further domains are dropped, and counted in
-    `dropped`: reports are optional, and memory is not.
-    """
-
-    def __init__(self, *, capacity: int = 10_000) -> None:
-        if capacity < 1:
-            raise InvalidInput(f"room for the results of {capacity} domains", hint="Use 1 or more.")
-        self.dropped = 0
-        self._capacity = capacity
-        self._results: dict[tuple[date, str], tuple[PolicyResults, ...]] = {}
-
-    async def add(self, day: date, domain: str, results: PolicyResults) -> None:
-        known = self._results.get((day, domain))
-        if known is None and len(self._results) >= self._capacity:
-            self.dropped += 1
-            return
-        self._results[day, domain] = merged((*(known or ()), results))
-
-    async def domains(self, day: date) -> tuple[str, ...]:
-        return tuple(sorted(domain for each, domain in self._results if each == day))
-
-    async def results(self, day: date, domain: str) -> tuple[PolicyResults, ...]:
-        return self._results.get((day, domain), ())
-
-    async def forget(self, before: date) -> None:
-        self._results = {key: kept for key, kept in self._results.items() if key[0] >= before}
 
 
 class _Tally:

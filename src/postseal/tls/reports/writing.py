@@ -13,7 +13,6 @@ from postseal.tls.reports.values import FailureCount, PolicyResults, Report
 
 __all__ = [
     "GZIP_TYPE",
-    "JSON_TYPE",
     "JSONValue",
     "report_filename",
     "report_id",
@@ -24,7 +23,6 @@ __all__ = [
 ]
 
 GZIP_TYPE: Final = "application/tlsrpt+gzip"
-JSON_TYPE: Final = "application/tlsrpt+json"
 
 JSONValue: TypeAlias = (
     str | int | float | bool | Sequence["JSONValue"] | Mapping[str, "JSONValue"] | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from postseal.serve.storage import (
@@ -32,6 +34,16 @@ async def test_a_name_is_given_once(store: Store) -> None:
     found = await store.find_account("admin")
     assert found is not None
     assert found.password_hash == "first"
+
+
+async def test_a_password_is_hashed_anew_unless_it_was_changed_meanwhile(store: Store) -> None:
+    admin = await store.create_account("admin", "weak")
+    other = await store.create_account("other", "weak")
+    await store.replace_password_hash(admin, "strong")
+    # Of two logins at once the first one's stays, and so does a password set between.
+    await store.replace_password_hash(admin, "strong too")
+    assert await store.find_account("admin") == replace(admin, password_hash="strong")
+    assert await store.find_account("other") == other
 
 
 async def test_a_credential_is_found_by_its_exact_username(store: Store, clock: Clock) -> None:

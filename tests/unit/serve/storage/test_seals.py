@@ -18,7 +18,7 @@ from postseal.tls.reports import (
     Failure,
     FailureCount,
     PolicyResults,
-    ResultsInMemory,
+    merged,
 )
 
 POLICY = MTAStsPolicy(MTAStsMode.ENFORCE, ("mx.example.org", "*.example.net"), 86_400)
@@ -94,20 +94,17 @@ async def test_the_level_seen_the_longest_ago_makes_room(
     assert await store.levels.recall("new.example") is not None
 
 
-async def test_results_add_up_as_they_do_in_memory(store: Store) -> None:
-    memory = ResultsInMemory()
-    for counted in (
+async def test_results_add_up_as_a_report_merges_them(store: Store) -> None:
+    counted = (
         results("example.org", successes=1),
         results("example.org", failures=2),
         PolicyResults(policy=AppliedPolicy.none("example.org"), successful_sessions=3),
-    ):
-        await store.tls_results.add(MONDAY, "example.org", counted)
-        await memory.add(MONDAY, "example.org", counted)
-    await store.tls_results.add(TUESDAY, "example.net", results("example.net", successes=1))
-    assert await store.tls_results.results(MONDAY, "example.org") == await memory.results(
-        MONDAY, "example.org"
     )
-    assert await store.tls_results.domains(MONDAY) == ("example.org",)
+    for each in counted:
+        await store.tls_results.add(MONDAY, "example.org", each)
+    await store.tls_results.add(TUESDAY, "example.net", results("example.net", successes=1))
+    assert await store.tls_results.results(MONDAY, "example.org") == merged(counted)
+    assert await store.tls_results.reportable(TUESDAY) == ((MONDAY, "example.org"),)
 
 
 async def test_what_is_reported_or_too_old_is_dropped(store: Store) -> None:

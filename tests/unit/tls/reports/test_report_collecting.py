@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 from ipaddress import ip_address
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +12,6 @@ from postseal.errors import (
     CertificateReason,
     CertificateRejected,
     Disconnected,
-    InvalidInput,
     TLSResultType,
 )
 from postseal.tls import PeerProof, TLSLevel, TLSOutcome
@@ -22,7 +20,6 @@ from postseal.tls.reports import (
     Failure,
     FailureCount,
     PolicyResults,
-    ResultsInMemory,
     SessionEnds,
     day_of,
     merged,
@@ -125,33 +122,6 @@ def test_beyond_so_many_ways_to_fail_only_the_type_is_counted() -> None:
 def test_a_destination_with_a_new_policy_for_each_session_is_bounded() -> None:
     results = merged(one(AppliedPolicy.none(f"{number}.example")) for number in range(100))
     assert len(results) == 32
-
-
-async def test_a_store_keeps_days_and_domains_apart() -> None:
-    store = ResultsInMemory()
-    for domain in ("b.example", "a.example", "a.example"):
-        await store.add(DAY, domain, one())
-    await store.add(DAY + timedelta(days=1), "a.example", one())
-    assert await store.domains(DAY) == ("a.example", "b.example")
-    assert [each.failed_sessions for each in await store.results(DAY, "a.example")] == [2]
-    await store.forget(DAY + timedelta(days=1))
-    assert await store.domains(DAY) == ()
-    assert await store.results(DAY, "a.example") == ()
-    assert await store.domains(DAY + timedelta(days=1)) == ("a.example",)
-
-
-async def test_a_full_store_drops_further_domains_and_says_so() -> None:
-    store = ResultsInMemory(capacity=1)
-    await store.add(DAY, "a.example", one())
-    await store.add(DAY, "b.example", one())
-    await store.add(DAY, "a.example", one())
-    assert store.dropped == 1
-    assert [each.failed_sessions for each in await store.results(DAY, "a.example")] == [2]
-
-
-def test_a_store_has_room_for_something() -> None:
-    with pytest.raises(InvalidInput, match="0 domains"):
-        ResultsInMemory(capacity=0)
 
 
 def test_a_day_is_one_of_utc() -> None:
