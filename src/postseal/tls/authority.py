@@ -136,8 +136,10 @@ class LocalAuthority:
 
     @property
     def name(self) -> str:
-        """What the authority is called: the common name of its subject."""
-        return str(self._certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        """What the authority is called: its common name, or its whole name where it has none."""
+        subject = self._certificate.subject
+        common_names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return str(common_names[0].value) if common_names else subject.rfc4514_string()
 
     @property
     def certificate_pem(self) -> bytes:

@@ -281,3 +281,16 @@ def test_the_key_does_not_show_itself() -> None:
     issued = authority.issue_server(["localhost"])
     for shown in (repr(authority), repr(issued)):
         assert "PRIVATE" not in shown
+
+
+def test_an_authority_of_ones_own_need_not_have_a_common_name(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "ca.key", tmp_path / "ca.pem"
+    command = [
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        *("-nodes", "-keyout", key, "-out", certificate, "-subj", "/O=Example/OU=Mail"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    authority = LocalAuthority.from_pem(
+        certificate_pem=certificate.read_bytes(), key_pem=key.read_bytes()
+    )
+    assert authority.name == "OU=Mail,O=Example"
