@@ -287,7 +287,7 @@ def test_an_authority_of_ones_own_need_not_have_a_common_name(tmp_path: Path) ->
     key, certificate = tmp_path / "ca.key", tmp_path / "ca.pem"
     command = [
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-        *("-nodes", "-keyout", key, "-out", certificate, "-subj", "/O=Example/OU=Mail"),
+        *("-nodes", "-keyout", str(key), "-out", str(certificate), "-subj", "/O=Example/OU=Mail"),
     ]
     subprocess.run(command, check=True, capture_output=True)
     authority = LocalAuthority.from_pem(
