@@ -140,7 +140,7 @@ class Core:
 
     async def verify(self) -> Verification:
         """Go as far as can be gone without a message."""
-        return await self.transport.verify(deadline=self._deadline())
+        return await self.transport.verify(deadline=self.deadline())
 
     async def close(self) -> None:
         """Say goodbye."""
@@ -153,7 +153,7 @@ class Core:
         if isinstance(job, Pending):
             return job
         message, handling = job.message, self._handling
-        deadline = self._deadline()
+        deadline = self.deadline()
         try:
             meant = await handling.hooks.intercept(message)
             outgoing = meant if isinstance(meant, Outgoing) else Outgoing.of(meant)
@@ -192,5 +192,6 @@ class Core:
             return pending.failed(error, self._retrying)
         return pending.delivered(delivery, self._retrying)
 
-    def _deadline(self) -> float:
+    def deadline(self) -> float:
+        """The moment by which a message that is begun now has come to its end."""
         return self._network.now() + self._handling.total

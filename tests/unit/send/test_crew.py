@@ -15,6 +15,7 @@ from postseal import Envelope, Mailer, Message, Timeouts
 from postseal.errors import InvalidSetting, Phase, TemporarilyRejected
 from postseal.send import Delivery, Order, Outgoing, PoolOptions, RetryPolicy, Sent
 from postseal.send.hooks import AnyMessage, Hooks
+from postseal.send.networks.blocking import BlockingNetwork
 from postseal.send.transport import Transport, Verification
 from postseal.send.transports.stored import StoredMessage
 from postseal.smtp import Reply
@@ -206,6 +207,32 @@ def test_a_server_that_stalls_holds_up_nobody_beyond_the_deadline() -> None:
         sent = list(mailer.send_many(map(letter, range(SIZE)), connections=SIZE))
     assert len(sent) == SIZE
     assert all(one.error is not None for one in sent)
+
+
+def test_the_time_of_a_message_begins_when_a_thread_takes_it() -> None:
+    class Clock(BlockingNetwork):
+        time = 0.0
+
+        def now(self) -> float:
+            return self.time
+
+    clock = Clock()
+    is_late = threading.Event()
+    left: list[float] = []
+
+    class Late(Way):
+        async def deliver(self, outgoing: Outgoing, *, deadline: float) -> Delivery:
+            if outgoing.content == [b"0\r\n"]:
+                clock.time = 1000.0
+                is_late.set()
+            assert is_late.wait(LONG)
+            left.append(deadline - clock.time)
+            return await super().deliver(outgoing, deadline=deadline)
+
+    with Mailer(Late(), network=clock, timeouts=Timeouts(total=100.0)) as mailer:
+        list(mailer.send_many(map(outgoing, range(30)), connections=SIZE))
+    # Those that the threads had before are late.
+    assert sorted(left)[SIZE:] == [100.0] * (30 - SIZE)
 
 
 class ReadingError(Exception):
