@@ -170,8 +170,7 @@ def test_a_vault_that_no_trusted_authority_vouches_for(
 ) -> None:
     with web_services(tmp_path, {}) as others:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", others["REQUESTS_CA_BUNDLE"])
-        # Which of the two services is asked first depends on what the SDK remembers of the vault, in
-        # all of the process.
+        # Which of the two services is asked first depends on what the SDK remembers of the vault.
         with pytest.raises(
             SecretUnreachable,
             match=r"(identity platform|Azure cannot be reached).*CERTIFICATE_VERIFY",

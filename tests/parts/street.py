@@ -27,13 +27,13 @@ from tests.parts.worlds import World
 DOMAIN, ADDRESS = "example.com", "ada@example.com"
 HOST, SMTP = "mail.example.com", "smtp.example.com"
 ELSEWHERE = "mail.example.net"
-AUTOCONFIG = "autoconfig.example.com"
+AUTOCONFIG, MOZILLA = "autoconfig.example.com", "autoconfig.thunderbird.net"
 HERE = IPv4Address("127.0.0.1")
 AUTH = "AUTH PLAIN LOGIN"
 # Long enough for a busy machine; a port that stays silent has to be waited for.
 PATIENCE, IMPATIENT = 10.0, 0.6
 # What the certificate of the street is for.
-NAMES = (HOST, SMTP, ELSEWHERE, AUTOCONFIG)
+NAMES = (HOST, SMTP, ELSEWHERE, AUTOCONFIG, MOZILLA)
 
 
 @dataclass(slots=True)
@@ -64,6 +64,7 @@ class Street:
         password: str | None = None,
         username: str | None = None,
         port: int | None = None,
+        ask_mozilla: bool = False,
         timeout: float = PATIENCE,
     ) -> Examination:
         network = PortedNetwork(self.world.network(), self.ports, filtered=self.filtered)
@@ -77,6 +78,7 @@ class Street:
                 settle=BlockingExchange().settle if is_blocking else AsyncioExchange().settle,
                 options=ConnectionOptions(trust=self.trust),
                 password=None if password is None else Secret(password),
+                ask_mozilla=ask_mozilla,
                 timeout=timeout,
             )
         )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from enum import Enum, unique
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from postseal.address import Address
 from postseal.cli.domains import read_domain
 from postseal.cli.output import errors_as_lines, show
+from postseal.cli.signing_identity import (
+    SigningCertificateOption,
+    SigningKeyOption,
+    SigningPasswordOption,
+    read_identity,
+)
 from postseal.errors import InvalidInput
 from postseal.send.autoconfig.account import AccountSettings, ServerSettings, Service, UserFormat
 from postseal.send.autoconfig.apple_profile import write_apple_profile
@@ -19,6 +26,9 @@ from postseal.send.autoconfig.mozilla import write_client_config
 from postseal.send.autoconfig.settings_text import write_settings_text
 from postseal.send.autoconfig.srv_records import write_zone
 from postseal.tls.channel import Opening
+
+if TYPE_CHECKING:
+    from postseal.mail.smime.identity import Identity
 
 __all__ = ["client_config"]
 
@@ -41,19 +51,23 @@ _FILES: Final = {
     Form.APPLE: "mail.mobileconfig",
     Form.DNS: "records.zone",
 }
+_UNSIGNED: Final = (
+    "note: devices will show the Apple profile as unsigned; --signing-certificate signs it"
+)
 
 
 def client_config(
     domain: Annotated[str, typer.Argument(help="What is behind the @ of the users' addresses.")],
     *,
     host: Annotated[
-        str | None, typer.Option("--host", help="The mail server. [default: mail.DOMAIN]")
+        str | None, typer.Option("--host", help="The mail server.", show_default="mail.DOMAIN")
     ] = None,
     user_format: Annotated[
         UserFormat, typer.Option("--user-format", help="What users are called by the server.")
     ] = UserFormat.ADDRESS,
     name: Annotated[
-        str | None, typer.Option("--name", help="What the account is called. [default: DOMAIN]")
+        str | None,
+        typer.Option("--name", help="What the account is called.", show_default="DOMAIN"),
     ] = None,
     address: Annotated[
         str | None, typer.Option("--address", help="Write it for this person, not for everybody.")
@@ -72,11 +86,15 @@ def client_config(
         Path | None,
         typer.Option("--output", help="Write all of the forms into this directory instead."),
     ] = None,
+    signing_certificate: SigningCertificateOption = None,
+    signing_key: SigningKeyOption = None,
+    signing_password_from: SigningPasswordOption = None,
 ) -> None:
     """Write settings for mail programs: text, Mozilla, Outlook, Apple, and SRV records.
 
     Sending is by port 465 and reading by 993, both TLS from the first octet. The SRV records of
-    services without it have the target ".", so that no program goes looking for them.
+    services without it have the target ".", so that no program goes looking for them. Devices show
+    the Apple profile as unsigned unless there is a certificate to sign it with.
     """
     with errors_as_lines():
         name_of_domain = read_domain(domain)
@@ -101,13 +119,37 @@ def client_config(
                 if is_wanted
             ),
         )
+        wanted = list(Form) if output is not None else [form]
+        if signing_certificate is not None:
+            _check_use(wanted, output)
+        signer = read_identity(signing_certificate, signing_key, signing_password_from)
+        # All of it before any is written: what cannot be made leaves nothing behind.
+        made = {one: _made(one, settings, person, signer) for one in wanted}
         if output is None:
-            typer.echo(_written(form, settings, person), nl=False)
-            return
-        _write_all(output, settings, person)
+            typer.echo(made[form], nl=False)
+        else:
+            _write_all(output, made)
+        if Form.APPLE in made and signer is None:
+            typer.echo(_UNSIGNED, err=True)
 
 
-def _written(form: Form, settings: AccountSettings, address: Address | None) -> bytes:
+def _check_use(wanted: list[Form], output: Path | None) -> None:
+    """Refuse a signature that is of no use where the forms go."""
+    if Form.APPLE not in wanted:
+        raise InvalidInput(
+            f"nothing is signed in the form {wanted[0].value}",
+            hint="Give --format apple, or --output.",
+        )
+    if output is None and sys.stdout.isatty():
+        raise InvalidInput(
+            "a signed profile is no text, and would garble the terminal",
+            hint="Give --output, or send it to a file: > mail.mobileconfig.",
+        )
+
+
+def _made(
+    form: Form, settings: AccountSettings, address: Address | None, signer: Identity | None
+) -> bytes:
     match form:
         case Form.TEXT:
             return write_settings_text(settings, address=address).encode()
@@ -116,17 +158,27 @@ def _written(form: Form, settings: AccountSettings, address: Address | None) -> 
         case Form.AUTODISCOVER:
             return write_autodiscover(settings, address=address)
         case Form.APPLE:
-            return write_apple_profile(settings, address=address)
+            return _profile(settings, address, signer)
         case Form.DNS:
             return write_zone(settings).encode("ascii")
 
 
-def _write_all(directory: Path, settings: AccountSettings, address: Address | None) -> None:
+def _profile(settings: AccountSettings, address: Address | None, signer: Identity | None) -> bytes:
+    profile = write_apple_profile(settings, address=address)
+    if signer is None:
+        return profile
+    from postseal.send.autoconfig.apple_signature import sign_apple_profile
+
+    return sign_apple_profile(profile, signer)
+
+
+def _write_all(directory: Path, made: dict[Form, bytes]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for form, file in _FILES.items():
-            (directory / file).write_bytes(_written(form, settings, address))
-            show(form.value, str(directory / file))
+        for form, octets in made.items():
+            path = directory / _FILES[form]
+            path.write_bytes(octets)
+            show(form.value, str(path))
     except OSError as error:
         raise InvalidInput(f"{directory} cannot be written to: {error.strerror}") from None
 

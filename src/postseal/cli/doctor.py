@@ -51,7 +51,7 @@ def doctor(
     *,
     user: Annotated[
         str | None,
-        typer.Option("--user", help="What the user is called there. [default: the address]"),
+        typer.Option("--user", help="What the user is called there.", show_default="the address"),
     ] = None,
     password_from: Annotated[
         str | None,
@@ -65,6 +65,14 @@ def doctor(
         int | None,
         typer.Option("--port", min=1, max=65535, help="Look at this port of the host alone."),
     ] = None,
+    ask_mozilla: Annotated[
+        bool,
+        typer.Option(
+            "--ask-mozilla",
+            help="Where nothing works that the domain publishes, ask Mozilla's database as well. "
+            "That tells Mozilla which domain is asked about.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     timeout: TimeoutOption = 10.0,
     resolver: ResolverOption = None,
@@ -85,6 +93,11 @@ def doctor(
                 "there is a password, but nobody to log in as",
                 hint="Give --user, or the address of the mailbox in place of the host.",
             )
+        if ask_mozilla and meant.is_one_server:
+            raise InvalidInput(
+                "Mozilla's database knows domains, and one server is meant here",
+                hint="Give an address or a domain alone, or no --ask-mozilla.",
+            )
         trust = trust_in(ca_file)
         asked = stub_resolver(
             "postseal doctor",
@@ -96,7 +109,14 @@ def doctor(
         # Before anybody is connected to: without the password, the result is not the one asked for.
         password = SecretSource(password_from).get().secret if password_from else None
         found = asyncio.run(
-            _examine(meant, asked, ConnectionOptions(trust=trust), password, timeout)
+            _examine(
+                meant,
+                asked,
+                ConnectionOptions(trust=trust),
+                password=password,
+                ask_mozilla=ask_mozilla,
+                timeout=timeout,
+            )
         )
         if as_json:
             typer.echo(json.dumps(examined_json(found), indent=2))
@@ -109,7 +129,9 @@ async def _examine(
     subject: Subject,
     resolver: StubResolver,
     options: ConnectionOptions,
+    *,
     password: Secret | None,
+    ask_mozilla: bool,
     timeout: float,  # for each step, not for this call
 ) -> Examination:
     from postseal.dns.exchange import AsyncioExchange
@@ -122,5 +144,6 @@ async def _examine(
         settle=AsyncioExchange().settle,
         options=options,
         password=password,
+        ask_mozilla=ask_mozilla,
         timeout=timeout,
     )

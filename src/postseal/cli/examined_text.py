@@ -11,7 +11,6 @@ from postseal.cli.answer_rows import lookup_rows, row
 from postseal.cli.layout import Row, Section
 from postseal.cli.output import terminal_safe
 from postseal.dns import Lookup
-from postseal.send.autoconfig.candidates import Voucher
 from postseal.send.autoconfig.examined import Examination, ExaminedLogin, ExaminedServer, Health
 from postseal.send.autoconfig.probing import Probe
 from postseal.send.autoconfig.published import PublishedFile
@@ -107,6 +106,6 @@ def _result_rows(examination: Examination) -> Iterator[Row]:
     if (best := examination.best) is None:
         return
     candidate = best.candidate
-    if candidate.voucher is Voucher.NOBODY:
+    if not candidate.voucher.is_enough:
         yield row("careful", f"Who says that this is the server: {candidate.voucher}.", _DOUBTFUL)
     yield row("use", f'Mailer("{candidate.url}")', _GOOD)

@@ -23,7 +23,7 @@ _USAGE = 2
 
 def show(label: str, value: str) -> None:
     """Print one line of a result, its label in a column of its own."""
-    _results.print(Text(f"{label:<12}", style="bold"), Text(terminal_safe(value)), sep="")
+    _results.print(Text(f"{label:<11} ", style="bold"), Text(terminal_safe(value)), sep="")
 
 
 @contextmanager

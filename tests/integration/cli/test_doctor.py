@@ -135,6 +135,17 @@ def test_a_record_for_the_wrong_mode_is_a_finding_with_the_url_that_works(
     assert f'use         Mailer("smtp://ada%40example.org@{HOST}:{postfix.port}")' in ran.output
 
 
+def test_mozilla_is_asked_where_the_option_says_so(certificate: ServerCertificate) -> None:
+    with ReservedPort() as reserved, names(reserved.number) as server:
+        without = examine(server, certificate, f"ada@{DOMAIN}")
+        asked = examine(server, certificate, f"ada@{DOMAIN}", "--ask-mozilla")
+    assert "autoconfig.thunderbird.net" not in without.output
+    # The name server knows no such name, which is no word of the database's.
+    (row,) = (one for one in asked.stdout.splitlines() if "thunderbird" in one)
+    assert row.startswith(f"  settings    https://autoconfig.thunderbird.net/v1.1/{DOMAIN}: ")
+    assert not row.endswith(": none")
+
+
 def test_a_server_that_is_not_there_is_inconclusive(certificate: ServerCertificate) -> None:
     with ReservedPort() as reserved, names(reserved.number) as server:
         ran = examine(server, certificate, f"{HOST}:{reserved.number}")
@@ -185,6 +196,10 @@ def test_a_stripped_port_gets_no_password(certificate: ServerCertificate) -> Non
         ((HOST, "--ca-file", "/nowhere/ca.pem"), "/nowhere/ca.pem"),
         ((f"ada@{DOMAIN}", "--password-from", "a-bare-password"), "no reference to a secret"),
         ((HOST, "--resolver", "not a server"), "not a server"),
+        ((f"{HOST}:465", "--ask-mozilla"), "Give an address or a domain alone"),
+        ((HOST, "--port", "465", "--ask-mozilla"), "Give an address or a domain alone"),
+        ((f"smtps://{HOST}", "--ask-mozilla"), "Give an address or a domain alone"),
+        (("192.0.2.1", "--ask-mozilla"), "Give an address or a domain alone"),
     ],
 )
 def test_wrong_usage_has_a_status_of_its_own(arguments: tuple[str, ...], told: str) -> None:

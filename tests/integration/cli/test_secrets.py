@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
-import select
 import shutil
 import stat
 import subprocess
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +16,8 @@ from typer.testing import CliRunner
 
 from postseal.cli.app import app
 from postseal.secrets import SealedStore, Secret, SecretSource
-from tests.parts.command import COMMAND, Ran, run_postseal
+from tests.parts.command import Ran, run_postseal
+from tests.parts.terminal import at_a_terminal
 
 PASSWORD = "correct-horse-battery-staple"
 
@@ -117,28 +114,6 @@ def test_a_passphrase_is_asked_for_and_not_echoed(tmp_path: Path) -> None:
     assert SealedStore(file).entries(Secret("a passphrase"))["mail"].secret == Secret(
         "correct-horse"
     )
-
-
-def at_a_terminal(*arguments: str, answers: Sequence[bytes]) -> tuple[bytes, int]:
-    """Run the command at a terminal of its own, answering each question when it is asked."""
-    with warnings.catch_warnings():
-        # Newer Pythons warn of forks beside threads; the child does nothing but become a program.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover
-        os.environ.pop("POSTSEAL_SEALED_KEY", None)
-        os.execv(COMMAND, [str(COMMAND), *arguments])
-    shown, left = b"", list(answers)
-    # Linux ends a terminal without a program by an error.
-    with contextlib.suppress(OSError):
-        while select.select([terminal], [], [], 30)[0] and (piece := os.read(terminal, 4096)):
-            shown += piece
-            # The space comes once nothing is echoed any more; what was typed before is dropped.
-            if left and shown.endswith(b": "):
-                os.write(terminal, left.pop(0))
-    # A program that still waits for an answer ends with its terminal.
-    os.close(terminal)
-    return shown, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 # -- check -----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         UserFormat,
     )
     from postseal.send.autoconfig.apple_profile import write_apple_profile
+    from postseal.send.autoconfig.apple_signature import sign_apple_profile
     from postseal.send.autoconfig.autodiscover import write_autodiscover
     from postseal.send.autoconfig.examined import (
         Examination,
@@ -40,6 +41,7 @@ else:
                 "UserFormat",
             ),
             "postseal.send.autoconfig.apple_profile": ("write_apple_profile",),
+            "postseal.send.autoconfig.apple_signature": ("sign_apple_profile",),
             "postseal.send.autoconfig.autodiscover": ("write_autodiscover",),
             "postseal.send.autoconfig.examined": (
                 "Examination",
@@ -67,6 +69,7 @@ __all__ = [
     "examine",
     "read_client_config",
     "service_records",
+    "sign_apple_profile",
     "write_apple_profile",
     "write_autodiscover",
     "write_client_config",

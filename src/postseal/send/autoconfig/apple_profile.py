@@ -1,4 +1,4 @@
-"""The configuration profile by which Apple's systems set up a mail account, unsigned.
+"""The configuration profile by which Apple's systems set up a mail account.
 
 Source: Apple, Device Management: Mail (`com.apple.mail.managed`), TopLevel, CommonPayloadKeys.
 """
@@ -24,7 +24,7 @@ _TYPES: Final = {Service.IMAP: "EmailTypeIMAP", Service.POP3: "EmailTypePOP"}
 
 
 def write_apple_profile(settings: AccountSettings, *, address: Address | None = None) -> bytes:
-    """Write a `.mobileconfig` file with the first server of each kind.
+    """Write a `.mobileconfig` file with the first server of each kind, unsigned.
 
     Without `address` it is for everybody, and the device asks. It never has a password in it. The
     identifiers follow from the domain, so that a later profile takes the place of an earlier one.

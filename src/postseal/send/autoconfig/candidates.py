@@ -27,6 +27,7 @@ class Origin(StrEnum):
     CALLER = "you"
     SRV = "SRV record"
     FILE = "autoconfig file"
+    DATABASE = "Mozilla's database"
     GUESS = "guess"
 
     @property
@@ -43,7 +44,13 @@ class Voucher(StrEnum):
     DOMAIN = "it is a host of the domain"
     DNSSEC = "DNSSEC proves the record that names it"
     HTTPS = "the domain's web server names it"
+    THIRD_PARTY = "Mozilla's database names it, and nobody of the domain"
     NOBODY = "nobody: anybody on the path to the DNS could have named it"
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether a password may be given to the host."""
+        return self not in (Voucher.THIRD_PARTY, Voucher.NOBODY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

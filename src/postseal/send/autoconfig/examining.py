@@ -29,7 +29,13 @@ from postseal.send.autoconfig.judging import (
     tokens_only,
 )
 from postseal.send.autoconfig.probing import Probe, log_in, probe
-from postseal.send.autoconfig.published import PublishedFile, fetch_published, places
+from postseal.send.autoconfig.published import (
+    Place,
+    PublishedFile,
+    fetch_published,
+    mozillas_place,
+    own_places,
+)
 from postseal.send.autoconfig.srv_records import find_submission
 from postseal.send.autoconfig.subject import Subject
 from postseal.send.doctor.diagnosing import diagnose
@@ -63,17 +69,21 @@ async def examine(
     settle: Settle,
     options: ConnectionOptions,
     password: Secret | None = None,
+    ask_mozilla: bool = False,
     timeout: float = 10.0,
 ) -> Examination:
     """Find out by which server `subject` can send mail, and what is wrong with the others.
 
     `options` has no credentials; its trust is for web servers as well. Each connection and fetch
-    takes `timeout` seconds at most, lookups what the resolver allows; there are 70 connections at
+    takes `timeout` seconds at most, lookups what the resolver allows; there are 80 connections at
     most, and three where somebody named a URL. `settle` is `Exchange.settle` of the same world as
     the network. All trouble is in the result. Raises `MissingExtra`.
+
+    `ask_mozilla` has Mozilla's database asked as well, which is thereby told the domain: where the
+    subject may publish its servers, and none that it publishes works.
     """
     doctor = _Doctor(subject, network, resolver, settle, options, timeout)
-    return await doctor.examine(password)
+    return await doctor.examine(password, ask_mozilla=ask_mozilla)
 
 
 class _Doctor:
@@ -99,14 +109,16 @@ class _Doctor:
         self._unknown_hosts: list[str] = []
         self._diagnoses: list[Diagnosis] = []
 
-    async def examine(self, password: Secret | None) -> Examination:
+    async def examine(self, password: Secret | None, *, ask_mozilla: bool) -> Examination:
         subject = self._subject
         if subject.opening is not None:
             await self._probe_all([self._as_given(subject.opening)])
-        elif subject.port is not None or is_ip_address(subject.name):
+        elif subject.is_one_server:
             await self._guess(None)
         elif (exchangers := await self._exchangers()) is not None:
             await self._probe_all(await self._published())
+            if ask_mozilla and self._best() is None:
+                await self._probe_all(await self._known_to_mozilla())
             await self._guess(exchangers)
         if not self._probes and not self._diagnoses:
             self._diagnoses.append(nowhere(subject.name, self._unknown_hosts))
@@ -140,6 +152,36 @@ class _Doctor:
     async def _published(self) -> list[Candidate]:
         subject = self._subject
         found = await find_submission(self._resolver, subject.name)
+        files = await self._fetch_all(own_places(subject.name))
+        self._diagnoses += judge_records(found)
+        self._diagnoses += judge_files(files)
+        by_records = [
+            Candidate(
+                host=one.host,
+                port=one.port,
+                opening=one.opening,
+                origin=Origin.SRV,
+                voucher=self._vouch(
+                    one.host, otherwise=Voucher.DNSSEC if one.authentic else Voucher.NOBODY
+                ),
+                username=subject.username_by(""),
+            )
+            for one in found.services
+        ]
+        file = next((one for one in files if one.settings is not None), None)
+        by_file = [] if file is None else self._named_in(file)
+        distinct: dict[tuple[str, int, Opening], Candidate] = {}
+        # The file knows what users are called: where both name a server, it is taken from there.
+        for one in [*by_file, *by_records]:
+            distinct.setdefault((one.host, one.port, one.opening), one)
+        return list(distinct.values())[:_MAX_PUBLISHED]
+
+    async def _known_to_mozilla(self) -> list[Candidate]:
+        files = await self._fetch_all([mozillas_place(self._subject.name)])
+        self._diagnoses += judge_files(files)
+        return [one for file in files for one in self._named_in(file)][:_MAX_PUBLISHED]
+
+    async def _fetch_all(self, places: Iterable[Place]) -> list[PublishedFile]:
         fetched = await self._settle(
             [
                 partial(
@@ -149,41 +191,30 @@ class _Doctor:
                     trust=self._options.trust,
                     timeout=self._timeout,
                 )
-                for place in places(subject.name)
+                for place in places
             ]
         )
-        self._files += [_no_error(one) for one in fetched]
-        self._diagnoses += judge_records(found)
-        self._diagnoses += judge_files(self._files)
-        by_records = [
+        files = [_no_error(one) for one in fetched]
+        self._files += files
+        return files
+
+    def _named_in(self, file: PublishedFile) -> list[Candidate]:
+        """Give the servers of a file that are sealed; those in clear are not connected to."""
+        is_own = file.place.origin is Origin.FILE
+        return [
             Candidate(
                 host=one.host,
                 port=one.port,
                 opening=one.opening,
-                origin=Origin.SRV,
-                voucher=self._vouch(one.host, is_authentic=one.authentic),
-                username=subject.username_by(""),
+                origin=file.place.origin,
+                voucher=Voucher.HTTPS
+                if is_own
+                else self._vouch(one.host, otherwise=Voucher.THIRD_PARTY),
+                username=self._subject.username_by(one.username),
             )
-            for one in found.services
-        ]
-        settings = next((one.settings for one in self._files if one.settings is not None), None)
-        by_file = [
-            Candidate(
-                host=one.host,
-                port=one.port,
-                opening=one.opening,
-                origin=Origin.FILE,
-                voucher=Voucher.HTTPS,
-                username=subject.username_by(one.username),
-            )
-            for one in (settings.of(Service.SUBMISSION) if settings is not None else ())
+            for one in (file.settings.of(Service.SUBMISSION) if file.settings is not None else ())
             if one.opening is not None
         ]
-        distinct: dict[tuple[str, int, Opening], Candidate] = {}
-        # The file knows what users are called: where both name a server, it is taken from there.
-        for one in [*by_file, *by_records]:
-            distinct.setdefault((one.host, one.port, one.opening), one)
-        return list(distinct.values())[:_MAX_PUBLISHED]
 
     def _as_given(self, opening: Opening) -> Candidate:
         subject = self._subject
@@ -196,10 +227,8 @@ class _Doctor:
             username=subject.username,
         )
 
-    def _vouch(self, host: str, *, is_authentic: bool) -> Voucher:
-        if lies_within(host, self._subject.name):
-            return Voucher.DOMAIN
-        return Voucher.DNSSEC if is_authentic else Voucher.NOBODY
+    def _vouch(self, host: str, *, otherwise: Voucher) -> Voucher:
+        return Voucher.DOMAIN if lies_within(host, self._subject.name) else otherwise
 
     # -- trying -----------------------------------------------------------------------------------
 
@@ -252,7 +281,7 @@ class _Doctor:
 
     async def _log_in(self, best: Probe, password: Secret) -> ExaminedLogin:
         candidate = best.candidate
-        if candidate.voucher is Voucher.NOBODY:
+        if not candidate.voucher.is_enough:
             return ExaminedLogin(candidate, not_vouched_for(candidate))
         if best.mechanism is None:
             return ExaminedLogin(candidate, tokens_only(best))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from postseal.errors import MailError, StartTLSStripped
 from postseal.send.autoconfig.account import Service
-from postseal.send.autoconfig.candidates import Candidate
+from postseal.send.autoconfig.candidates import Candidate, Origin, Voucher
 from postseal.send.autoconfig.probing import Probe
 from postseal.send.autoconfig.published import PublishedFile
 from postseal.send.autoconfig.srv_records import FoundServices
@@ -24,7 +25,12 @@ __all__ = [
     "tokens_only",
 ]
 
-_RELAY_PORT = 25
+_RELAY_PORT: Final = 25
+_OWN_REMEDY: Final = "Publish a server with the socketType SSL instead (`postseal client-config`)."
+_MOZILLAS_REMEDY: Final = (
+    "Publish a file of the domain's own, which programs ask for first (`postseal client-config`), "
+    "and have the entry corrected: https://github.com/thunderbird/autoconfig."
+)
 
 
 def judge_candidate(tried: Probe, others: Iterable[Probe]) -> Diagnosis | None:
@@ -53,15 +59,16 @@ def judge_records(found: FoundServices) -> Iterator[Diagnosis]:
 
 
 def judge_files(files: Iterable[PublishedFile]) -> Iterator[Diagnosis]:
-    """Say what is wrong with the files of settings of a domain."""
+    """Say what is wrong with the files of settings for a domain."""
     for one in files:
+        remedy = _OWN_REMEDY if one.place.origin is Origin.FILE else _MOZILLAS_REMEDY
         for server in one.settings.of(Service.SUBMISSION) if one.settings is not None else ():
             if server.opening is None:
                 yield Diagnosis(
                     Ailment.PUBLISHED_IN_CLEAR,
-                    f"{one.url} has mail programs connect to port {server.port} of {server.host} "
-                    "in clear, passwords and all",
-                    "Publish a server with the socketType SSL instead (`postseal client-config`).",
+                    f"{one.url} has mail programs connect to port {server.port} of "
+                    f"{server.host} in clear, passwords and all",
+                    remedy,
                 )
 
 
@@ -96,10 +103,14 @@ def tokens_only(tried: Probe) -> Diagnosis:
 
 def not_vouched_for(candidate: Candidate) -> Diagnosis:
     """Say why the credentials were not given to a server."""
+    if candidate.voucher is Voucher.THIRD_PARTY:
+        who, why = "Mozilla's database", "nobody of the domain says so"
+    else:
+        who, why = "the DNS", "nothing proves that the answer was not forged"
     return Diagnosis(
         Ailment.NOT_VOUCHED_FOR,
-        f"the DNS says that mail is handed to {candidate.host}, which lies in another domain, and "
-        "nothing proves that the answer was not forged; the password was not sent",
+        f"{who} says that mail is handed to {candidate.host}, which lies in another domain, and "
+        f"{why}; the password was not sent",
         f"If that is the right server, name it: postseal doctor {candidate.host} "
         f"--user {candidate.username or 'USER'}.",
     )

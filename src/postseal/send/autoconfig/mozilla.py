@@ -35,20 +35,23 @@ _SOCKETS: Final[dict[str, Opening | None]] = {
 _SOCKET_OF: Final = {opening: word for word, opening in _SOCKETS.items()}
 
 
-def read_client_config(octets: bytes) -> AccountSettings:
+def read_client_config(octets: bytes, *, domain: str | None = None) -> AccountSettings:
     """Read the servers of the first provider that the file tells of.
 
     Servers that make no sense, or are of other services, are passed over, as mail programs do.
-    Raises `InvalidXML` where it is no such file, or too large.
+    Raises `InvalidXML` where it is no such file, too large, or not for the `domain` (in A-labels)
+    that it has to be for.
     """
     root = read_xml(octets, max_octets=MAX_CONFIG_SIZE)
     provider = root.find("emailProvider")
     if root.tag != "clientConfig" or provider is None:
         raise InvalidXML("it is XML, but no clientConfig with an emailProvider")
-    domain = _text(provider, "domain") or _shown(provider.get("id", ""))
+    if domain is not None and domain not in map(_domain, provider.iterfind("domain")):
+        raise InvalidXML(f"it is for other domains, and not for {domain}")
+    first = _text(provider, "domain") or _shown(provider.get("id", ""))
     return AccountSettings(
-        domain=domain,
-        name=_text(provider, "displayName") or domain,
+        domain=domain or first,
+        name=_text(provider, "displayName") or first,
         servers=tuple(_servers(provider))[:_MAX_SERVERS],
     )
 
@@ -103,6 +106,10 @@ def _text(element: Element, tag: str) -> str:
 def _shown(text: str) -> str:
     text = text.strip()
     return text if text.isprintable() and len(text) <= _MAX_TEXT else ""
+
+
+def _domain(element: Element) -> str | None:
+    return _host(_shown(element.text or ""))
 
 
 def _host(text: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import Self
 from postseal.address import Address, ascii_domain
 from postseal.errors import InvalidInput
 from postseal.send.autoconfig.account import username_for
+from postseal.send.autoconfig.guessing import is_ip_address
 from postseal.send.endpoint import Endpoint
 from postseal.smtp.protocol import Protocol
 from postseal.tls.channel import Opening
@@ -27,6 +28,11 @@ class Subject:
     port: int | None = None
     opening: Opening | None = None
     username: str | None = None
+
+    @property
+    def is_one_server(self) -> bool:
+        """Whether a server is meant, and no domain that may publish where its servers are."""
+        return self.port is not None or is_ip_address(self.name)
 
     @classmethod
     def parse(cls, text: str, *, port: int | None = None, username: str | None = None) -> Self:

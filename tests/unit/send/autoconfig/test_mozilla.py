@@ -111,6 +111,24 @@ def test_the_id_of_a_provider_is_a_name_like_any_other(id_: str, domain: str) ->
     assert (found.domain, found.name) == (domain, domain)
 
 
+@pytest.mark.parametrize(
+    "domain", ["example.com", "example.net", "xn--bcher-kva.example"], ids=["id", "second", "IDN"]
+)
+def test_a_file_may_have_to_be_for_a_domain(domain: str) -> None:
+    third = "<domain>B\u00dcCHER.example</domain><displayName>".encode()
+    found = read_client_config(PROVIDER.replace(b"<displayName>", third), domain=domain)
+    assert (found.domain, found.name) == (domain, "Example & Sons")
+
+
+@pytest.mark.parametrize("domain", ["com", "a.example.com", "example.org", "x"])
+def test_a_file_for_another_domain_is_refused(domain: str) -> None:
+    with pytest.raises(InvalidXML, match="for other domains"):
+        read_client_config(PROVIDER, domain=domain)
+    with pytest.raises(InvalidXML, match="for other domains"):
+        # The id is no domain that the entry is for.
+        read_client_config(outgoing(), domain=domain)
+
+
 def test_an_ip_address_is_a_host() -> None:
     (server,) = read_client_config(outgoing(hostname="2001:DB8::1")).servers
     assert server.host == "2001:db8::1"
