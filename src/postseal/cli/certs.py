@@ -42,7 +42,9 @@ def init(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="The server's names and addresses. [default: this machine]"
+            metavar="[NAME]...",
+            help="The server's names and addresses.",
+            show_default="this machine",
         ),
     ] = None,
     *,

@@ -36,8 +36,8 @@ _Key = Annotated[
     typer.Option(
         "--key",
         metavar="REFERENCE",
-        help="Where its key or passphrase is kept, such as file:/etc/postseal/key. "
-        "[default: POSTSEAL_SEALED_KEY, or a passphrase that is asked for]",
+        help="Where its key or passphrase is kept, such as file:/etc/postseal/key.",
+        show_default="POSTSEAL_SEALED_KEY, or a passphrase that is asked for",
     ),
 ]
 
@@ -119,7 +119,8 @@ def seal(
 def open_file(
     file: _File,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One of its secrets. [default: all]")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="One of its secrets.", show_default="all"),
     ] = None,
     *,
     key: _Key = None,
@@ -173,7 +174,8 @@ def rekey(
         typer.Option(
             "--new-key",
             metavar="REFERENCE",
-            help="Where the new one is kept. [default: a passphrase that is asked for]",
+            help="Where the new one is kept.",
+            show_default="a passphrase that is asked for",
         ),
     ] = None,
 ) -> None:
