@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from contextlib import closing
 from contextvars import copy_context
-from dataclasses import replace
 from typing import Final
 
 from postseal.send.core import Core, M, Outcome
@@ -181,7 +180,7 @@ class Crew(Jobs[M]):
         if len(self._ready) <= self._size:
             self._done.notify()
         # Its time begins now: nobody has tried it yet.
-        return replace(self._ready.popleft(), deadline=self._core.deadline())
+        return self._ready.popleft()._replace(deadline=self._core.deadline())
 
     def _is_over(self) -> bool:
         return self._is_stopped or (self._is_read and not (self._ready or self._put_off))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum, unique
 from itertools import count
-from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from postseal.send.networks.network import Network
 from postseal.send.pending import Pending, Sent
@@ -43,8 +42,7 @@ class Order(Enum):
     """In the order of the messages; results that are known early are kept until their turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given(Generic[T]):
+class Given(NamedTuple, Generic[T]):
     """A message as it was given, and its place among the others."""
 
     number: int

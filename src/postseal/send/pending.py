@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from postseal.address import Address
 from postseal.errors import DeliveryUnknown, MailError
@@ -52,8 +52,7 @@ class Sent(Generic[T_co]):
         return self.delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Pending(Generic[T]):
+class Pending(NamedTuple, Generic[T]):
     """A message of which some recipients are still to be tried, and what became of the others.
 
     `number` is its place among many. `put_off` are the refusals after which the remaining
@@ -85,7 +84,7 @@ class Pending(Generic[T]):
                 pending = self._for(
                     tuple(one.recipient for one in again), replace(delivery, refused=rest)
                 )
-                return replace(pending, put_off=again, made=self.made + 1, due=due)
+                return pending._replace(put_off=again, made=self.made + 1, due=due)
         return self._sent(delivery)
 
     def failed(self, error: MailError, retry: Retrying) -> Pending[T] | Sent[T]:
@@ -93,7 +92,7 @@ class Pending(Generic[T]):
         if retry.policy.allows_after(self.made, error) and can_be_read_again(self.outgoing.content):
             due = retry.due(self.made)
             if due < self.deadline:
-                return replace(self, made=self.made + 1, due=due)
+                return self._replace(made=self.made + 1, due=due)
         if self.so_far is None:
             return Sent(self.message, error=error, attempts=self.made)
         left = self.outgoing.envelope.recipients
@@ -105,7 +104,7 @@ class Pending(Generic[T]):
 
     def _for(self, recipients: tuple[Address, ...], so_far: Delivery) -> Pending[T]:
         rest = Envelope(self.outgoing.envelope.sender, recipients)
-        return replace(self, outgoing=replace(self.outgoing, envelope=rest), so_far=so_far)
+        return self._replace(outgoing=replace(self.outgoing, envelope=rest), so_far=so_far)
 
     def _sent(self, delivery: Delivery) -> Sent[T]:
         try:

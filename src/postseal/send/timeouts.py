@@ -11,6 +11,11 @@ __all__ = ["Timeouts"]
 
 # What poll(2) can count is 24 days; nobody waits that long for a mail server.
 _MAX_SECONDS: Final = 86_400.0
+_STEPS: Final = {
+    Phase.GREETING: "greeting",
+    Phase.HANDSHAKE: "handshake",
+    Phase.BODY: "end_of_data",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +68,5 @@ class Timeouts:
 
     def of(self, phase: Phase) -> float:
         """The seconds for waiting in `phase`."""
-        match phase:
-            case Phase.GREETING:
-                return self.greeting
-            case Phase.HANDSHAKE:
-                return self.handshake
-            case Phase.BODY:
-                return self.end_of_data
-            case _:
-                return self.command
+        seconds: float = getattr(self, _STEPS.get(phase, "command"))
+        return seconds

@@ -71,7 +71,7 @@ class BodyGiving(AnswerReading):
 
     def _check_pipelining(self, command: Command) -> None:
         unanswered = self._unanswered[-1]
-        if isinstance(unanswered, ENDS_A_GROUP):
+        if type(unanswered) in ENDS_A_GROUP:
             raise LocalProtocolError(
                 f"nothing may be sent behind {unanswered.verb} until it is answered"
             )

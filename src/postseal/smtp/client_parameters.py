@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from postseal.address import Address, ascii_domain
 from postseal.errors import PermanentlyRejected, Phase
@@ -30,8 +29,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
 _MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demands:
+class Demands(NamedTuple):
     """What a message demands of the server that is to take it.
 
     `size` in octets, where it is known. `is_8bit`: octets above 127, in lines (RFC 6152).
@@ -47,20 +45,19 @@ class Demands:
     options: DeliveryOptions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What is said with MAIL and with each RCPT, and which requests had to be left out."""
 
     mail: tuple[str, ...]
     dropped: tuple[Extension, ...] = ()
-    _default: tuple[str, ...] = ()
-    _requests: Mapping[tuple[str, str], tuple[str, ...]] | None = None
+    rcpt_default: tuple[str, ...] = ()
+    rcpt_requests: Mapping[tuple[str, str], tuple[str, ...]] | None = None
 
     def rcpt(self, recipient: Address) -> tuple[str, ...]:
         """Give the parameters for one recipient."""
-        if not self._requests:
-            return self._default
-        return self._requests.get(_key(recipient), self._default)
+        if not self.rcpt_requests:
+            return self.rcpt_default
+        return self.rcpt_requests.get(_key(recipient), self.rcpt_default)
 
 
 def agree_on_terms(extensions: Extensions, demands: Demands) -> Terms:

@@ -111,5 +111,7 @@ MOVES: Final[dict[type[Command], ClientState]] = {
 }
 """Where saying a command leads."""
 
-ENDS_A_GROUP: Final = (Ehlo, Helo, StartTLS, Xclient, Auth, AuthResponse, AuthCancel, Data, Quit)
+ENDS_A_GROUP: Final = frozenset(
+    {Ehlo, Helo, Lhlo, StartTLS, Xclient, Auth, AuthResponse, AuthCancel, Data, Quit}
+)
 """What changes what may follow, so that nothing may be sent behind it unanswered (RFC 2920 3.1)."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from postseal.address import Address
 from postseal.errors import (
@@ -45,8 +45,7 @@ async def deliver(connection: Connection, outgoing: Outgoing, *, deadline: float
     return await Deliveries(connection).deliver(outgoing, deadline=deadline)
 
 
-@dataclass(frozen=True, slots=True)
-class _Transaction:
+class _Transaction(NamedTuple):
     """A message to some of its recipients, on the terms of one server."""
 
     outgoing: Outgoing
@@ -160,7 +159,7 @@ class Deliveries:
             left = tuple(one for one in left if one not in taken)
             try:
                 done = await self._run(
-                    replace(whole, recipients=part), nothing_follows if left else following
+                    whole._replace(recipients=part), nothing_follows if left else following
                 )
             except MailError as error:
                 if delivery is None:
@@ -353,7 +352,7 @@ class Deliveries:
             error.at(host=self._connection.endpoint.host)
             raise
         is_converted = ready.content is not outgoing.content
-        return replace(self._transaction(ready), is_converted=is_converted)
+        return self._transaction(ready)._replace(is_converted=is_converted)
 
     def _require_tls(self, outgoing: Outgoing) -> None:
         # RFC 8689 4.2.1: the server proved who it is, or the message is not sent.
