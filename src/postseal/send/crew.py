@@ -15,7 +15,16 @@ from contextvars import copy_context
 from typing import Final
 
 from postseal.send.core import Core, M, Outcome
-from postseal.send.many import MAX_PUT_OFF, Given, InOrder, Jobs, Order, PutOff, numbered
+from postseal.send.many import (
+    KEPT_EACH,
+    MAX_PUT_OFF,
+    Arranged,
+    Given,
+    Jobs,
+    Order,
+    PutOff,
+    numbered,
+)
 from postseal.send.networks.blocking import iterate, run
 from postseal.send.networks.network import Network
 from postseal.send.pending import Pending, Sent
@@ -25,8 +34,6 @@ __all__ = ["Crew"]
 # Messages that are ready before they are wanted, for each thread: one can be announced to the
 # server while another is written.
 _AHEAD: Final = 3
-# How many results may wait for one before them, for each thread.
-_KEPT_EACH: Final = 32
 
 
 class Crew(Jobs[M]):
@@ -58,19 +65,16 @@ class Crew(Jobs[M]):
         process is being interrupted.
         """
         source = numbered(messages)
-        in_order: InOrder[M] | None = InOrder() if self._order is Order.AS_GIVEN else None
+        arranged: Arranged[M] = Arranged(self._order)
         try:
             while True:
-                if self._may_read(kept=0 if in_order is None else len(in_order)):
+                if self._may_read(kept=len(arranged)):
                     self._hand_out(next(source, None))
                 elif (outcome := self._take_outcome()) is None:
                     return
                 else:
                     run(self._core.conclude(outcome))
-                    if in_order is None:
-                        yield outcome.sent
-                    else:
-                        yield from in_order.ready(outcome.number, outcome.sent)
+                    yield from arranged.ready(outcome.number, outcome.sent)
         except KeyboardInterrupt:
             # Whoever interrupts does not wait for a server. The threads end with the process.
             self._threads.clear()
@@ -136,7 +140,7 @@ class Crew(Jobs[M]):
         return (
             not self._is_read
             and max(len(self._ready), len(self._outcomes)) < ahead
-            and kept < _KEPT_EACH * self._size
+            and kept < KEPT_EACH * self._size
             and len(self._put_off) < MAX_PUT_OFF
         )
 

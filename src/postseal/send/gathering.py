@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from postseal.send.many import InOrder, Order
+from postseal.send.many import KEPT_EACH, Arranged, Order
 from postseal.send.pending import Sent
 
 __all__ = ["Gathered"]
 
 T = TypeVar("T")
-
-# How many results may wait for one before them, for each task.
-_KEPT_EACH: Final = 32
 
 
 class Gathered(Generic[T]):
@@ -25,11 +22,9 @@ class Gathered(Generic[T]):
 
     def __init__(self, order: Order, *, tasks: int) -> None:
         self._tasks = tasks
-        self._room = tasks
-        self._in_order: InOrder[T] | None = None
-        if order is Order.AS_GIVEN:
-            self._in_order = InOrder()
-            self._room = _KEPT_EACH * tasks
+        self._arranged: Arranged[T] = Arranged(order)
+        self._is_in_order = order is Order.AS_GIVEN
+        self._room = KEPT_EACH * tasks if self._is_in_order else tasks
         self._ready: deque[Sent[T]] = deque()
         self._given = 0
         self._came = asyncio.Event()
@@ -40,10 +35,7 @@ class Gathered(Generic[T]):
         while not self._has_room(number):
             self._went.clear()
             await self._went.wait()
-        if self._in_order is None:
-            self._ready.append(sent)
-        else:
-            self._ready.extend(self._in_order.ready(number, sent))
+        self._ready.extend(self._arranged.ready(number, sent))
         self._came.set()
 
     def leave(self) -> None:
@@ -63,7 +55,7 @@ class Gathered(Generic[T]):
         return self._ready.popleft()
 
     def _has_room(self, number: int) -> bool:
-        if self._in_order is None:
+        if not self._is_in_order:
             return len(self._ready) < self._room
         # Those before it are all taken, ready, or kept until their turn comes.
         return number <= self._given + self._room

@@ -14,7 +14,7 @@ from postseal.mail.prepared import PreparedMessage
 from postseal.send.core import M
 from postseal.send.keeping import KeptByThread
 from postseal.send.mailer_base import MailerBase, Needs
-from postseal.send.many import Backlog, InOrder, Order, TakenInTurn, numbered
+from postseal.send.many import Arranged, Backlog, Order, TakenInTurn, numbered
 from postseal.send.networks.blocking import BlockingNetwork, iterate, run
 from postseal.send.networks.network import IPAddress, Network
 from postseal.send.outgoing import Outgoing
@@ -85,14 +85,11 @@ class Mailer(MailerBase):
 
     def _send_in_turn(self, messages: Iterable[M], order: Order) -> Generator[Sent[M], None, None]:
         backlog = Backlog(self._network, TakenInTurn(numbered(messages)))
-        in_order: InOrder[M] = InOrder()
+        arranged: Arranged[M] = Arranged(order)
         with closing(iterate(self._core.send_some(backlog, order))) as outcomes:
             for outcome in outcomes:
                 run(self._core.conclude(outcome))
-                if order is Order.AS_GIVEN:
-                    yield from in_order.ready(outcome.number, outcome.sent)
-                else:
-                    yield outcome.sent
+                yield from arranged.ready(outcome.number, outcome.sent)
 
     def verify(self) -> Verification:
         """Connect, seal and authenticate, without sending anything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, unique
 from itertools import count
 from typing import Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -12,10 +12,11 @@ from postseal.send.networks.network import Network
 from postseal.send.pending import Pending, Sent
 
 __all__ = [
+    "KEPT_EACH",
     "MAX_PUT_OFF",
+    "Arranged",
     "Backlog",
     "Given",
-    "InOrder",
     "Job",
     "Jobs",
     "Order",
@@ -30,6 +31,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 MAX_PUT_OFF: Final = 1000
 """A server that puts off everything must not make us keep everything."""
+
+KEPT_EACH: Final = 32
+"""How many results may wait for one before them, for each thread or task that sends."""
 
 
 @unique
@@ -172,19 +176,25 @@ class Backlog(Jobs[T]):
         return not self._source.is_over and len(self._put_off) < MAX_PUT_OFF
 
 
-class InOrder(Generic[T]):
-    """Results kept until those of all messages before them have been given."""
+class Arranged(Generic[T]):
+    """Results in the order that is wanted: as they come, or kept until those before them came."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: Order) -> None:
+        self._is_kept = order is Order.AS_GIVEN
         self._next = 1
         self._kept: dict[int, Sent[T]] = {}
 
     def __len__(self) -> int:
+        """Tell how many wait for one before them."""
         return len(self._kept)
 
-    def ready(self, number: int, sent: Sent[T]) -> Iterator[Sent[T]]:
+    def ready(self, number: int, sent: Sent[T]) -> Sequence[Sent[T]]:
         """Take one result; give all whose turn it is now."""
+        if not self._is_kept:
+            return (sent,)
         self._kept[number] = sent
+        ready = []
         while self._next in self._kept:
-            yield self._kept.pop(self._next)
+            ready.append(self._kept.pop(self._next))
             self._next += 1
+        return ready

@@ -6,7 +6,6 @@ password nor talk anybody out of TLS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,6 @@ from postseal.send.autoconfig.published import PublishedFile
 from postseal.send.doctor.diagnosis import Ailment
 from postseal.tls import Opening
 from tests.integration.send.scripts import PASSWORD
-from tests.parts.certificates import ServerCertificate, issue_certificate
 from tests.parts.hostile_server import HostileServer
 from tests.parts.street import (
     AUTH,
@@ -35,30 +33,17 @@ from tests.parts.street import (
     ELSEWHERE,
     HOST,
     MOZILLA,
-    NAMES,
     SMTP,
     Street,
     ailments,
     in_clear,
     logging_in,
-    open_street,
 )
 from tests.parts.web_authority import WebAuthority
 from tests.parts.web_scripts import answering, chunked, response
 from tests.parts.worlds import World, in_each_world
 
 URL = f"https://{MOZILLA}/v1.1/{DOMAIN}"
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
-    return issue_certificate(tmp_path_factory.mktemp("certificate"), *NAMES)
-
-
-@pytest.fixture
-def street(certificate: ServerCertificate) -> Iterator[Street]:
-    with open_street(certificate) as street:
-        yield street
 
 
 def entry(*servers: tuple[str, int, Opening | None], domain: str = DOMAIN) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from postseal.send.autoconfig.candidates import Origin, Voucher
 from postseal.send.doctor.diagnosis import Ailment
 from postseal.tls import Opening
 from tests.integration.send.scripts import PASSWORD, greet, take_quit
-from tests.parts.certificates import ServerCertificate, issue_certificate
 from tests.parts.hostile_server import Talk
 from tests.parts.street import (
     AUTH,
@@ -29,29 +27,15 @@ from tests.parts.street import (
     HERE,
     HOST,
     IMPATIENT,
-    NAMES,
     SMTP,
     Street,
     ailments,
     in_clear,
     logging_in,
-    open_street,
 )
 from tests.parts.web_authority import WebAuthority
 from tests.parts.web_scripts import answering, response
 from tests.parts.worlds import World, in_each_world
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
-    return issue_certificate(tmp_path_factory.mktemp("certificate"), *NAMES)
-
-
-@pytest.fixture
-def street(certificate: ServerCertificate) -> Iterator[Street]:
-    with open_street(certificate) as street:
-        yield street
-
 
 # -- finding --------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,6 @@ from postseal.send.autoconfig.candidates import Voucher
 from postseal.send.doctor.diagnosis import Ailment
 from postseal.tls import Opening
 from tests.integration.send.scripts import PASSWORD, greet
-from tests.parts.certificates import ServerCertificate, issue_certificate
 from tests.parts.hostile_server import Script, Talk
 from tests.parts.street import (
     AUTH,
@@ -28,29 +27,15 @@ from tests.parts.street import (
     ELSEWHERE,
     HOST,
     IMPATIENT,
-    NAMES,
     SMTP,
     Street,
     in_clear,
     logging_in,
-    open_street,
     refusing_login,
 )
 from tests.parts.web_authority import WebAuthority
 from tests.parts.web_scripts import answering, response
 from tests.parts.worlds import World, in_each_world
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> ServerCertificate:
-    return issue_certificate(tmp_path_factory.mktemp("certificate"), *NAMES)
-
-
-@pytest.fixture
-def street(certificate: ServerCertificate) -> Iterator[Street]:
-    with open_street(certificate) as street:
-        yield street
-
 
 # -- what the DNS and the web say -----------------------------------------------------------------
 
