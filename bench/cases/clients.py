@@ -13,7 +13,7 @@ from bench.parts.mail import RECIPIENT, SENDER, make_message
 if TYPE_CHECKING:
     from postseal.send import Outgoing
 
-__all__ = ["outgoing", "send_by_aiosmtplib", "send_by_async_mailer"]
+__all__ = ["outgoing", "send_by_aiosmtplib", "send_by_async_mailer", "url_of"]
 
 _CONNECTIONS = 20
 """Unless a case says otherwise."""
@@ -30,6 +30,13 @@ def outgoing(size: int) -> Iterator[Outgoing]:
         yield Outgoing(envelope=envelope, content=[message])
 
 
+def url_of(server: Server) -> str:
+    """Give what a mailer is told: STARTTLS where the server has a CA file, and no TLS elsewhere."""
+    if server.ca_file:
+        return f"smtp://localhost:{server.port}"
+    return f"smtp+insecure://127.0.0.1:{server.port}"
+
+
 def send_by_async_mailer(server: Server, size: int, *, connections: int = _CONNECTIONS) -> float:
     """Send `size` messages through one mailer; return messages per second.
 
@@ -40,13 +47,8 @@ def send_by_async_mailer(server: Server, size: int, *, connections: int = _CONNE
 
     async def run() -> float:
         started = time.perf_counter()
-        if server.ca_file:
-            url = f"smtp://localhost:{server.port}"
-        else:
-            url = f"smtp+insecure://127.0.0.1:{server.port}"
-        mailer = AsyncMailer(
-            url, pool=PoolOptions(max_connections=connections), ca_file=server.ca_file
-        )
+        pool = PoolOptions(max_connections=connections)
+        mailer = AsyncMailer(url_of(server), pool=pool, ca_file=server.ca_file)
         async with mailer:
             async for sent in mailer.send_many(outgoing(size)):
                 sent.result()

@@ -13,6 +13,7 @@ from typing import Final
 
 from cryptography import x509
 
+from postseal.cli.given import read_pem_file
 from postseal.errors import InvalidInput
 from postseal.serve.data_directory import make_private_directory, read_private, write_atomically
 from postseal.tls.authority import Clock, IssuedCertificate, LocalAuthority, needs_renewal
@@ -22,7 +23,6 @@ __all__ = ["CertificateFolder", "read_certificates"]
 
 _AUTHORITY: Final = "ca"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._@-]+")
-_MAX_FILE_OCTETS: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +128,7 @@ class CertificateFolder:
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """Read the certificates of a PEM file; raise `InvalidInput` for none, or an unreadable one."""
-    try:
-        with path.open("rb") as file:
-            octets = file.read(_MAX_FILE_OCTETS)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from None
+    octets = read_pem_file(path)
     if b"CERTIFICATE-----" not in octets:
         raise InvalidInput(f"{path} holds no certificate in PEM")
     try:

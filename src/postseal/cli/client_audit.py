@@ -7,11 +7,12 @@ import platform
 import signal
 import ssl
 import tempfile
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,8 +25,8 @@ from postseal.audit.findings import AuditReport, Finding
 from postseal.audit.report.plain import one_line
 from postseal.cli.auditing import read_text
 from postseal.errors import ConnectError, InvalidInput, InvalidSetting, MissingExtra
-from postseal.send.networks.blocking import run
-from postseal.send.networks.lookup import Lookups, Place
+from postseal.send.networks.blocking import result_by, run
+from postseal.send.networks.lookup import Lookups
 
 try:
     from postseal.audit.lab.case import Case, Expectation, Mode
@@ -182,8 +183,9 @@ def _check_loopback(host: str) -> None:
 
     Raises `TimedOut` where nobody says in time where it is.
     """
+    deadline = time.monotonic() + _LOOK_UP_SECONDS
     try:
-        places = run(Lookups().find(host, 0, (), _in_time))
+        places = run(Lookups().find(host, 0, (), partial(result_by, deadline)))
     except ConnectError:
         raise InvalidInput(
             f"the host {host!a} has no address", hint="Name it in /etc/hosts, as 127.0.0.1."
@@ -194,7 +196,3 @@ def _check_loopback(host: str) -> None:
                 f"the host {host!a} is at {place.host}, and the lab stays on loopback",
                 hint="Name it in /etc/hosts, as 127.0.0.1.",
             )
-
-
-async def _in_time(found: Future[Sequence[Place]]) -> Sequence[Place]:
-    return found.result(_LOOK_UP_SECONDS)

@@ -13,6 +13,7 @@ import typer
 
 from postseal.audit.exit_codes import ExitCode
 from postseal.cli.examining import examination
+from postseal.cli.given import ask_secret
 from postseal.cli.output import errors_as_lines, show
 from postseal.errors import InvalidInput
 from postseal.secrets.opaque import Secret
@@ -205,13 +206,11 @@ def _fetched(reference: str) -> Secret:
 
 
 def _asked(question: str, *, confirm: bool) -> Secret:
-    if not sys.stdin.isatty():
-        raise InvalidInput(
-            "there is no key, and nobody to be asked for a passphrase",
-            hint="Give --key, or set POSTSEAL_SEALED_KEY to a reference.",
-        )
-    answer: str = typer.prompt(question, hide_input=True, confirmation_prompt=confirm, err=True)
-    return Secret(answer)
+    unanswered = InvalidInput(
+        "there is no key, and nobody to be asked for a passphrase",
+        hint="Give --key, or set POSTSEAL_SEALED_KEY to a reference.",
+    )
+    return ask_secret(question, confirm=confirm, otherwise=unanswered)
 
 
 def _secret_to_seal(name: str) -> Secret:

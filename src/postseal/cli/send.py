@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from postseal.cli.given import ask_secret
 from postseal.cli.output import errors_as_lines, show
 from postseal.errors import AuthError, InvalidInput, InvalidURL
 from postseal.send.timeouts import Timeouts
@@ -154,15 +155,11 @@ def _password(server: Endpoint) -> Secret:
 
     if given := os.environ.get(_PASSWORD_VARIABLE):
         return Secret(given)
-    if not sys.stdin.isatty():
-        raise AuthError(
-            f"there is no password for {server.username}",
-            hint=f"Set {_PASSWORD_VARIABLE}, or run the command in a terminal to be asked.",
-        )
-    asked: str = typer.prompt(
-        f"Password of {server.username} at {server.host}", hide_input=True, err=True
+    unanswered = AuthError(
+        f"there is no password for {server.username}",
+        hint=f"Set {_PASSWORD_VARIABLE}, or run the command in a terminal to be asked.",
     )
-    return Secret(asked)
+    return ask_secret(f"Password of {server.username} at {server.host}", otherwise=unanswered)
 
 
 def _show(delivery: Delivery) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
+from postseal.cli.given import ask_secret, read_pem_file
 from postseal.errors import InvalidInput
-from postseal.secrets.opaque import Secret
 from postseal.secrets.source import SecretSource
 
 if TYPE_CHECKING:
     from postseal.mail.smime.identity import Identity
+    from postseal.secrets.opaque import Secret
 
 __all__ = [
     "SigningCertificateOption",
@@ -43,7 +43,6 @@ SigningPasswordOption: TypeAlias = Annotated[
     ),
 ]
 
-_MAX_FILE_OCTETS: Final = 256 * 1024
 # In PKCS #8 and in the form before it; the header is never encrypted.
 _ENCRYPTED: Final = b"ENCRYPTED"
 _KEY: Final = b"PRIVATE KEY-----"
@@ -64,8 +63,8 @@ def read_identity(
         return None
     from postseal.mail.smime.identity import Identity
 
-    chain = _read(certificate)
-    private = chain if key is None else _read(key)
+    chain = read_pem_file(certificate)
+    private = chain if key is None else read_pem_file(key)
     if _KEY not in private:
         raise InvalidInput(
             f"{key or certificate} holds no private key in PEM", hint="Name one by --signing-key."
@@ -82,21 +81,11 @@ def read_identity(
         ) from None
 
 
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_MAX_FILE_OCTETS)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from None
-
-
 def _password(key: Path, reference: str | None) -> Secret:
     if reference is not None:
         return SecretSource(reference).get().secret
-    if not sys.stdin.isatty():
-        raise InvalidInput(
-            f"the key in {key} is encrypted, and nobody is there to type its password",
-            hint="Say where the password is kept: --signing-password-from env:KEY_PASSWORD.",
-        )
-    asked: str = typer.prompt(f"Password of the key in {key}", hide_input=True, err=True)
-    return Secret(asked)
+    unanswered = InvalidInput(
+        f"the key in {key} is encrypted, and nobody is there to type its password",
+        hint="Say where the password is kept: --signing-password-from env:KEY_PASSWORD.",
+    )
+    return ask_secret(f"Password of the key in {key}", otherwise=unanswered)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from postseal.errors import ConnectError, Disconnected, Phase, TimedOut
 from postseal.send.networks.happy_eyeballs import in_turn
-from postseal.send.networks.lookup import LookUp, Lookups, Place, ask_system
+from postseal.send.networks.lookup import LookUp, Lookups, ask_system
 from postseal.send.networks.network import Gate, IPAddress, Network, Stream
 from postseal.send.networks.staggered import connect_first
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["BlockingNetwork", "iterate", "run"]
+__all__ = ["BlockingNetwork", "iterate", "result_by", "run"]
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class BlockingNetwork(Network):
         self, host: str, port: int, deadline: float, *, addresses: Sequence[IPAddress] = ()
     ) -> Stream:
         """Race the addresses of the host by Happy Eyeballs (RFC 8305)."""
-        places = await self._lookups.find(host, port, addresses, partial(_result, deadline))
+        places = await self._lookups.find(host, port, addresses, partial(result_by, deadline))
         try:
             connection = connect_first(
                 in_turn(places), deadline=deadline, local_address=self._local
@@ -189,7 +189,8 @@ class _ThreadGate(Gate):
         self._semaphore.release()
 
 
-async def _result(deadline: float, lookup: Future[Sequence[Place]]) -> Sequence[Place]:
+async def result_by(deadline: float, lookup: Future[T]) -> T:
+    """Wait for what a thread makes, in the calling thread; `TimeoutError` at the deadline."""
     return lookup.result(max(0.0, deadline - time.monotonic()))
 
 
